@@ -1,0 +1,1 @@
+"""Pens and radios: bytes to pen events and back. Knows nothing of sheets, pupils or the district."""

@@ -1,0 +1,1 @@
+"""Ink to readings to grades. Pure: no clock, no network, no database."""

@@ -1,0 +1,1 @@
+"""Results to receipts. Knows nothing of pens or of what ink means."""
