@@ -1,0 +1,1 @@
+"""The pens of NeoLab, protocol 2.x: framing, messages and the session. Pure: no I/O, no clock."""

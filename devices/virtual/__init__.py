@@ -1,0 +1,1 @@
+"""The other end of the radio: virtual dongles, the air between, and pens that speak the real messages over GATT."""

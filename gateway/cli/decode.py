@@ -1,0 +1,157 @@
+"""`pens decode`: what a pen said, one notification a line in hex, as JSON lines.
+
+Listens only, so it takes ink from the first line on, without a hello. One line out for each thing the pen told, in
+order. Beside the kinds of events that others rely on there are `answer` (a reply that has no kind of its own; where `ok`
+is false because the pen refused, `payload` begins with its result byte), `memory` (which notes lie in the pen),
+`image_error`, and `oddity` (bytes inside a message that are wrong, such as a stored dot with a wrong sum). A message
+that is too short is `unknown`. Copies of notifications and damaged frames print nothing; how many there were stands at
+the end on stderr.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import click
+
+from devices import events as told
+from devices.neo.session import NeoSession
+
+WRONG_USE: Final = 2
+_REPLY: Final = 0x80
+_FRAMING: Final = frozenset({"noise", "cut", "too_long", "damaged"})
+_TOLD_AT_THE_END: Final = ("duplicates", "frames_cut", "frames_damaged", "frames_too_long", "noise")
+_SHOWN_OF_A_LINE: Final = 40
+
+
+def decode_lines(
+    lines: Iterable[str],
+    *,
+    session: NeoSession | None = None,
+    on_bad_line: Callable[[int, str], None] | None = None,
+) -> Iterator[dict[str, object]]:
+    """Decode notifications in hex, one a line, to events as JSON objects.
+
+    Args:
+        lines: Hex digits, with spaces or without; blank lines are skipped.
+        session: The session to listen with, to read its counts afterwards; a lenient one.
+        on_bad_line: Called with the number (from 1) and text of each line that is no hex; the others are decoded.
+    """
+    listening = session or NeoSession(lenient=True)
+    for number, line in enumerate(lines, 1):
+        try:
+            data = bytes.fromhex(line.removeprefix("\ufeff"))
+        except ValueError:
+            if on_bad_line is not None:
+                on_bad_line(number, line.strip())
+            continue
+        for event in listening.receive(data, now_ms=0):
+            shown = to_json(event)
+            if shown is not None:
+                yield shown
+
+
+def to_json(event: told.PenEvent) -> dict[str, object] | None:
+    """One event as a JSON object; None for what no message told."""
+    match event:
+        case told.Dot():
+            return {"event": "dot", **_dot(event)}
+        case told.PenDown(time_ms, tip, color):
+            return {"event": "pen_down", "time_ms": time_ms, "tip": tip, "color": _color(color)}
+        case told.PageChanged():
+            return {"event": "page", **event._asdict()}
+        case told.PenUp(time_ms):
+            return {"event": "pen_up", "time_ms": time_ms}
+        case told.Hover(time_ms, x, y):
+            return {"event": "hover", "time_ms": time_ms, "x": x / 100, "y": y / 100}
+        case told.Lost(events):
+            return {"event": "lost", "count": events}
+        case told.OfflineStroke():
+            return _offline(event)
+        case told.Oddity():
+            return _oddity(event)
+        case _:
+            return _about_the_pen(event)
+
+
+def _about_the_pen(event: told.PenEvent) -> dict[str, object] | None:
+    match event:
+        case told.Version():
+            return {"event": "version", **event._asdict()}
+        case told.PenSettings():
+            return {"event": "settings", **event._asdict()}
+        case told.PasswordState():
+            return {"event": "password", **event._asdict()}
+        case told.Battery():
+            return {"event": "battery", **event._asdict()}
+        case told.PowerOff(reason):
+            return {"event": "power_off", "reason": reason}
+        case told.ImageError(time_ms):
+            return {"event": "image_error", "time_ms": time_ms}
+        case told.MemoryListed(notes):
+            names = ("section", "owner", "note")
+            return {"event": "memory", "notes": [dict(zip(names, note, strict=True)) for note in notes]}
+        case told.Answered(command, ok, payload):
+            return {"event": "answer", "command": command | _REPLY, "ok": ok, "payload": payload.hex()}
+        case _:
+            return None
+
+
+def _dot(dot: told.Dot) -> dict[str, object]:
+    return {
+        "time_ms": dot.time_ms,
+        "x": dot.x_hundredths / 100,
+        "y": dot.y_hundredths / 100,
+        "force": dot.force,
+        "tilt_x": dot.tilt_x,
+        "tilt_y": dot.tilt_y,
+        "twist": dot.twist,
+    }
+
+
+def _offline(stroke: told.OfflineStroke) -> dict[str, object]:
+    return {
+        "event": "offline_stroke",
+        **stroke.page._asdict(),
+        "tip": stroke.tip,
+        "color": _color(stroke.color),
+        "down_ms": stroke.down_ms,
+        "up_ms": stroke.up_ms,
+        "dots": [_dot(dot) for dot in stroke.dots],
+    }
+
+
+def _oddity(oddity: told.Oddity) -> dict[str, object] | None:
+    if oddity.kind in _FRAMING:
+        return None
+    raw = {"command": oddity.command, "payload": oddity.payload.hex()}
+    if oddity.kind in {"unknown", "malformed"}:
+        return {"event": "unknown", **raw}
+    return {"event": "oddity", "kind": oddity.kind, **raw}
+
+
+def _color(argb: int) -> str:
+    return f"#{argb:08X}"
+
+
+@click.command()
+def decode() -> int:
+    """Notifications of a pen as hex, one a line, from stdin; its events as JSON lines to stdout.
+
+    Exits 2 if a line was no hex; the other lines are decoded all the same.
+    """
+    session = NeoSession(lenient=True)
+    bad: list[int] = []
+
+    def on_bad_line(number: int, line: str) -> None:
+        bad.append(number)
+        shown = line if len(line) <= _SHOWN_OF_A_LINE else line[:_SHOWN_OF_A_LINE] + "…"
+        click.echo(f"line {number} is not hex: {shown!r}; one notification a line, two digits a byte", err=True)
+
+    stdin = click.get_text_stream("stdin", encoding="utf-8", errors="replace")
+    for event in decode_lines(stdin, session=session, on_bad_line=on_bad_line):
+        click.echo(json.dumps(event))
+    told_at_the_end = [f"{name} {session.counts[name]}" for name in _TOLD_AT_THE_END if session.counts[name]]
+    if told_at_the_end:
+        click.echo("not shown: " + ", ".join(told_at_the_end), err=True)
+    return WRONG_USE if bad else 0

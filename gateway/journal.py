@@ -1,0 +1,174 @@
+"""The beat: take what arrived, write it in one transaction, and only after the commit hand the same batch on.
+
+`Batch` is what one beat holds. `commit` writes it: dots of open pieces go to the journal, closed pieces to `ink`,
+gaps to `loss`, the rest to `oddity`. A journal row goes when all that it holds is in `ink`. `recover` reads again what
+a crash left open and ends it `inferred`.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from recognition.ink import dot_sum, pack
+from sqlite_utils import Database
+
+from gateway.strokes import LossSeen, OddityRow, Piece, Row
+from recognition.pages import PageAddress
+
+_HEAD: Final = struct.Struct("<6sBIIIQQBBHHH")
+"""Pen, section, owner, note, page, down_ms, pen_ms, time known, eraser, piece, first row, rows."""
+_ROW: Final = struct.Struct("<IIHiBBH")
+_VERSION: Final = b"\x01"
+
+ODDITIES_KEPT: Final = 10_000
+"""Oddities a store holds with their bytes; beyond it they are only counted."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one beat holds, of all pens."""
+
+    seq: int
+    at_ms: int
+    open: list[Piece] = field(default_factory=list)
+    closed: list[Piece] = field(default_factory=list)
+    losses: list[tuple[str, LossSeen]] = field(default_factory=list)
+    oddities: list[tuple[str, OddityRow]] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.closed or self.losses or self.oddities or any(p.journaled < len(p.rows) for p in self.open))
+
+
+def next_seq(db: Database) -> int:
+    """The number of the next beat: above every number ever committed."""
+    query = "select max(coalesce((select max(seq) from {0}), 0)) from (select 1)"
+    return 1 + max(int(db.conn.execute(query.format(t)).fetchone()[0]) for t in ("journal", "ink", "loss", "oddity"))
+
+
+def commit(db: Database, batch: Batch, entries: bytes, keep_from: int, *, trusted: bool) -> None:
+    """Write one beat. `entries` and `keep_from` come from `prepare`, made in the thread that owns the pieces."""
+    for piece in batch.closed:
+        insert_piece(db, batch.seq, piece, how="live", trusted=trusted)
+    for pen, loss in batch.losses:
+        insert_loss(db, batch.seq, pen, loss)
+    for pen, oddity in batch.oddities:
+        _insert_oddity(db, batch.seq, pen, oddity)
+    db.conn.execute("delete from journal where seq < ?", (keep_from,))
+    if entries:
+        db.conn.execute("insert into journal(seq, at_ms, packed) values (?, ?, ?)", (batch.seq, batch.at_ms, entries))
+
+
+def prepare(batch: Batch) -> tuple[bytes, int]:
+    """Pack the new rows of open pieces and mark them as journaled.
+
+    Returns:
+        The journal row, and the first beat whose journal row is still needed.
+    """
+    out = []
+    for piece in batch.open:
+        if new := piece.rows[piece.journaled :]:
+            out.append(_entry(piece, new))
+            piece.journaled = len(piece.rows)
+            piece.first_seq = piece.first_seq or batch.seq
+    keep_from = min((p.first_seq for p in batch.open if p.first_seq), default=batch.seq)
+    return (_VERSION + b"".join(out) if out else b""), keep_from
+
+
+def insert_piece(db: Database, seq: int, piece: Piece, *, how: str, trusted: bool) -> bool:
+    """Store a piece once. Returns whether it was new.
+
+    Two strokes of one pen that claim the same millisecond are both ink: the second gets the next piece number.
+    """
+    rows = np.array(piece.rows, np.int64)
+    total = dot_sum(rows)
+    key = (piece.pen, *piece.page, piece.down_ms)
+    same = db.conn.execute(
+        "select piece, dots, sum from ink where pen=? and section=? and owner=? and note=? and page=? and down_ms=?",
+        key,
+    ).fetchall()
+    if (piece.number, len(rows), total) in same:
+        return False
+    number = piece.number if all(row[0] != piece.number for row in same) else 1 + max(row[0] for row in same)
+    db.conn.execute(
+        "insert into ink(seq, pen, section, owner, note, page, down_ms, piece, dots, sum, packed, up_ms, pen_ms,"
+        " time_known, ended, how, tip, clock) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            *(seq, *key, number, len(rows), total, pack([rows]), piece.up_ms, piece.pen_ms),
+            *(int(piece.time_known), piece.ended, how, piece.tip, int(trusted)),
+        ),
+    )
+    return True
+
+
+def insert_loss(db: Database, seq: int, pen: str, loss: LossSeen) -> None:
+    """Store a gap."""
+    page: tuple[int | None, ...] = loss.page or (None, None, None, None)
+    db.conn.execute(
+        "insert into loss(seq, pen, from_ms, to_ms, events, cause, section, owner, note, page)"
+        " values (?,?,?,?,?,?,?,?,?,?)",
+        (seq, pen, loss.from_ms, loss.to_ms, loss.events, loss.cause, *page),
+    )
+
+
+def _insert_oddity(db: Database, seq: int, pen: str, oddity: OddityRow) -> None:
+    again = db.conn.execute(
+        "update oddity set count = count + 1 where id = (select id from oddity where pen = ? and kind = ?"
+        " and (payload = ? or (select count(*) from oddity) >= ?) order by id desc limit 1)",
+        (pen, oddity.kind, oddity.payload, ODDITIES_KEPT),
+    )
+    if not again.rowcount:
+        db.conn.execute(
+            "insert into oddity(seq, pen, at_ms, kind, command, payload) values (?,?,?,?,?,?)",
+            (seq, pen, oddity.at_ms, oddity.kind, oddity.command, oddity.payload),
+        )
+
+
+def recover(db: Database, *, trusted: bool) -> int:
+    """Turn what a crash left in the journal into ink, ended `inferred`. Returns how many pieces that made."""
+    pieces: dict[tuple[object, ...], Piece] = {}
+    for seq, packed in db.conn.execute("select seq, packed from journal order by seq").fetchall():
+        for piece, start in _entries(packed):
+            key = (piece.pen, piece.page, piece.down_ms, piece.number)
+            known = pieces.setdefault(key, piece)
+            if known is not piece:
+                known.rows[start:] = piece.rows
+            known.first_seq = seq
+    made = 0
+    for piece in pieces.values():
+        made += insert_piece(db, piece.first_seq, piece, how="live", trusted=trusted)
+    db.conn.execute("delete from journal")
+    return made
+
+
+def _entry(piece: Piece, rows: Iterable[Row]) -> bytes:
+    packed = [_ROW.pack(*row) for row in rows]
+    head = _HEAD.pack(
+        bytes.fromhex(piece.pen.replace(":", "")),
+        *piece.page,
+        piece.down_ms,
+        max(piece.pen_ms, 0),
+        piece.time_known,
+        piece.tip == "eraser",
+        piece.number,
+        piece.journaled,
+        len(packed),
+    )
+    return head + b"".join(packed)
+
+
+def _entries(packed: bytes) -> Iterator[tuple[Piece, int]]:
+    at = len(_VERSION)
+    while at + _HEAD.size <= len(packed):
+        mac, section, owner, note, page, down_ms, pen_ms, known, eraser, number, first, count = _HEAD.unpack_from(
+            packed, at
+        )
+        at += _HEAD.size
+        rows = [_ROW.unpack_from(packed, at + i * _ROW.size) for i in range(count)]
+        at += count * _ROW.size
+        address = PageAddress(section, owner, note, page)
+        tip = "eraser" if eraser else "pen"
+        yield Piece(mac.hex(":").upper(), address, down_ms, pen_ms, bool(known), tip, number, rows), first

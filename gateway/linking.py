@@ -1,0 +1,155 @@
+"""From the radio to the links: which pens may be linked, the join window, and the rows that tell of every link.
+
+A pen is linked when it is adopted, or while the join window is open. What a pen is known by before its hello is the MAC
+it advertises; whose ink it is, its hello says.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlite_utils import Database
+
+from devices.pen import Pen
+from devices.radios import Radios
+from devices.transport import Connected, Transport
+from gateway.errors import WrongUse
+from gateway.identity import secret
+from gateway.links import Change, Links
+from gateway.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_SHOW_S: Final = 10.0
+"""How long a pen shows itself when it is asked who it is."""
+
+
+class Linking:
+    """Radios, links and the join window. Lives in the loop's thread."""
+
+    def __init__(self, settings: Settings, now_ms: Any) -> None:  # noqa: ANN401  a clock; typed where it is used
+        self._settings, self._now_ms = settings, now_ms
+        self._password = secret(settings.pens.password_file, "the pens' password")
+        self.links = Links(piece_dots=settings.ink.piece_dots)
+        self.adopted: set[str] = set()
+        self.join_from_ms: int | None = None
+        self._join_until_ms = 0
+        self.radios = Radios(
+            settings.radio.adapters,
+            places=settings.radio.places,
+            connect_timeout_s=settings.radio.connect_timeout_s,
+            wanted=self.wanted,
+            on_link=self._on_link,
+            on_lost=self._on_lost,
+            now_ms=now_ms,
+        )
+
+    async def start(self) -> None:
+        """Open the adapters and begin to link."""
+        await self.radios.start()
+
+    async def stop(self) -> None:
+        """Hang up and let the adapters go; not a loss, since we wanted it."""
+        self.links.take(self._now_ms())
+        await self.links.hang_up()
+        await self.radios.stop()
+
+    def wanted(self, mac: str) -> bool:
+        """Whether a pen that is heard may be linked."""
+        return mac in self.adopted or self.join_left_s() > 0
+
+    def take(self, now_ms: int) -> None:
+        """Take what arrived; close the join window when its time is over."""
+        self.links.take(now_ms)
+        if self.join_from_ms is not None and now_ms >= self._join_until_ms:
+            self.join_from_ms = None
+            self._release_strangers()
+
+    def join(self, minutes: float) -> dict[str, Any]:
+        """Open the join window for so long, or longer if it is open; 0 closes it."""
+        now_ms = self._now_ms()
+        if minutes <= 0:
+            self._join_until_ms = now_ms
+        else:
+            self.join_from_ms = self.join_from_ms or now_ms
+            self._join_until_ms = now_ms + round(minutes * 60_000)
+        return {"join_open_s": self.join_left_s()}
+
+    def join_left_s(self) -> float:
+        """How long the join window is still open."""
+        return max(0.0, (self._join_until_ms - self._now_ms()) / 1000) if self.join_from_ms is not None else 0.0
+
+    def identify(self, pen: str) -> dict[str, Any]:
+        """Make a pen show itself by light and beep."""
+        live = self.links.of(pen)
+        if live is None or live.state is None or not live.state.ready:
+            raise WrongUse(f"Pen {pen} is not linked now, so it cannot show itself; `inkgate pens list` says why.")
+        live.pen.session.show_itself(now_ms=self._now_ms())
+        return {"shows_itself_s": _SHOW_S}
+
+    async def let_go(self, pen: str) -> None:
+        """Hang up on a pen that is no longer ours."""
+        live = self.links.of(pen)
+        if live is not None:
+            await live.pen.transport.close()
+
+    def signal_dbm(self, mac: str) -> int | None:
+        """How strong a pen was heard last, by the adapter that holds it or hears it best."""
+        heard = self.radios.heard.get(mac)
+        return max(heard.rssi.values(), default=None) if heard is not None else None
+
+    def write(self, db: Database, changes: Sequence[Change]) -> None:
+        """The rows of what happened to links, inside the beat's transaction."""
+        for change in changes:
+            if change.kind == "hello":
+                db.conn.execute(
+                    "insert into pen(mac, model, firmware, name, first_ms) values (?,?,?,?,?) on conflict(mac) do update"
+                    " set model=excluded.model, firmware=excluded.firmware, name=excluded.name",
+                    (change.mac, *(change.detail[k] for k in ("model", "firmware", "name")), change.at_ms),
+                )
+            elif change.kind == "link_up":
+                db.conn.execute(
+                    "insert into link(pen, adapter, from_ms) values (?,?,?)",
+                    (change.mac, change.detail["adapter"], change.at_ms),
+                )
+            elif change.kind == "link_down":
+                db.conn.execute(
+                    "update link set to_ms = ?, reason = ? where pen = ? and to_ms is null",
+                    (change.at_ms, change.detail["reason"], change.mac),
+                )
+
+    def open_windows(self, db: Database, lesson_from_ms: int) -> None:
+        """After a start: ink may be missing since the last that we know of each pen.
+
+        That is so for pens whose link a crash cut, and for those that had a link in the lesson that still runs.
+        """
+        rows = db.conn.execute(
+            "select pen, max(coalesce(to_ms, from_ms)) from link where to_ms is null or to_ms >= ? group by pen",
+            (lesson_from_ms,),
+        ).fetchall()
+        for pen, link_ms in rows:
+            last = db.conn.execute("select max(up_ms) from ink where pen = ?", (pen,)).fetchone()[0]
+            self.links.windows[pen] = max(link_ms, last or 0)
+        db.conn.execute("update link set to_ms = ?, reason = 'crash' where to_ms is null", (self._now_ms(),))
+
+    def note_stopped(self, db: Database, now_ms: int) -> None:
+        """At a clean end: every link ends because we hung up."""
+        db.conn.execute("update link set to_ms = ?, reason = 'stopped' where to_ms is null", (now_ms,))
+
+    def _on_link(self, mac: str, transport: Transport) -> None:
+        link = self.radios.links.get(mac)
+        adapter = link.adapter if isinstance(link, Connected) else ""
+        session = self.radios.family(mac).session(self._password)
+        session.start(now_ms=self._now_ms())
+        self.links.add(mac, Pen(transport, session), adapter, self._now_ms())
+
+    def _on_lost(self, mac: str, reason: str) -> None:
+        self.links.lost(mac, reason, self._now_ms())
+
+    def _release_strangers(self) -> None:
+        """The window is closed: pens that nobody bound are let go."""
+        for mac, live in list(self.links.live.items()):
+            if mac not in self.adopted:
+                task = asyncio.ensure_future(live.pen.transport.close())
+                task.add_done_callback(lambda t: t.exception())

@@ -1,0 +1,63 @@
+"""The tables of the box's database, as the first migration makes them. Rows are added, never bent (design: the store).
+
+Times are milliseconds UTC by the box's clock; `clock` is 1 where that clock was trusted. Names and numbers of pupils
+stand in `pupil` alone.
+"""
+
+from typing import Final
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("gateway")
+
+_FIRST: Final = """
+create table meta(k text primary key, v text not null);
+create table pen(mac text primary key, model text, firmware text, name text, first_ms int not null,
+    adopted_ms int, forgotten_ms int);
+create table binding(id integer primary key, pen text not null, seat int not null, from_ms int not null, to_ms int,
+    how text not null);
+create index binding_pen on binding(pen, from_ms);
+create table claim(id integer primary key, join_ms int not null, pen text not null, seat int not null,
+    at_ms int not null, unique(join_ms, pen, seat));
+create table link(id integer primary key, pen text not null, adapter text not null, from_ms int not null, to_ms int,
+    reason text);
+create table journal(seq integer primary key, at_ms int not null, packed blob not null);
+create table ink(id integer primary key, seq int not null, pen text not null, section int not null, owner int not null,
+    note int not null, page int not null, down_ms int not null, piece int not null, dots int not null,
+    sum int not null, packed blob not null, up_ms int not null, pen_ms int not null, time_known int not null,
+    ended text not null, how text not null, tip text not null, clock int not null,
+    unique(pen, section, owner, note, page, down_ms, piece, how));
+create index ink_page on ink(section, owner, note, page, down_ms);
+create table loss(id integer primary key, seq int not null, pen text not null, from_ms int not null,
+    to_ms int not null, events int, cause text not null, section int, owner int, note int, page int, healed_by int);
+create index loss_pen on loss(pen, from_ms);
+create table oddity(id integer primary key, seq int not null, pen text not null, at_ms int not null,
+    kind text not null, command int, payload blob not null, count int not null default 1);
+create table pupil(pseudonym text primary key, number text not null unique, name text not null, seat int not null,
+    added_ms int not null, left_ms int);
+create table sheet(id text not null, rev int not null, text text not null, added_ms int not null,
+    primary key(id, rev));
+create table lesson(id text primary key, sheet text not null, sheet_rev int not null, started_ms int not null,
+    stopped_ms int);
+create table lesson_seat(lesson text not null, seat int not null, pupil text not null, primary key(lesson, seat));
+create table reading(id integer primary key, lesson text not null, field text not null, pupil text not null,
+    ink text not null, reader text not null, value text, confidence real not null, accepted int not null,
+    more text not null, at_ms int not null, unique(lesson, field, pupil, ink, reader));
+create table grade(id text not null, rev int not null, lesson text not null, field text not null, pupil text not null,
+    state text not null, value text, points real not null, max_points real not null, confidence real,
+    reader text not null, key text not null, ink text not null, decided_by text not null, coverage real not null,
+    why text not null, at_ms int not null, clock int not null, primary key(id, rev));
+create index grade_lesson on grade(lesson, pupil, field);
+create view bound as select pen, seat from binding where to_ms is null;
+create view unhealed as select * from loss where healed_by is null;
+create view newest_grade as select g.* from grade g join (select id, max(rev) rev from grade group by id)
+    using (id, rev);
+"""
+
+
+@migrations()
+def first(db: Database) -> None:
+    """Every table of the gateway."""
+    for statement in _FIRST.split(";\n"):
+        if statement.strip():
+            db.conn.execute(statement)

@@ -1,0 +1,178 @@
+"""What a command may ask of the running gateway, one method an errand; the page and the commands call the same ones."""
+
+import base64
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway import pens, roster
+from gateway.control import Handler
+from gateway.errors import FoundProblems, WrongUse
+from gateway.identity import pseudonym_key
+from recognition.errors import SheetError
+from sync import outbox
+
+if TYPE_CHECKING:
+    from gateway.app import App
+
+logger = logging.getLogger(__name__)
+
+_MAC: Final = re.compile(r"^[0-9A-F]{2}(:[0-9A-F]{2}){5}$")
+
+
+class Service:
+    """The errands, over a running app."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+
+    def handlers(self) -> dict[str, Handler]:
+        """By name, as the control socket wants them."""
+        return {
+            "status": self.status,
+            "page": self.page,
+            "pens_list": self.pens_list,
+            "pens_join": self.pens_join,
+            "pens_bind": self.pens_bind,
+            "pens_identify": self.pens_identify,
+            "pens_forget": self.pens_forget,
+            "roster_import": self.roster_import,
+            "lesson_start": self.lesson_start,
+            "lesson_stop": self.lesson_stop,
+            "lesson_list": self.lesson_list,
+            "sync_status": self.sync_status,
+        }
+
+    async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """How the gateway does."""
+        del request
+        return self._app.status()
+
+    async def page(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Where the page is, and its PIN: for whoever may read the box's folder."""
+        del request
+        return {"url": self._app.page_url, "pin": self._app.pin}
+
+    async def pens_list(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Every pen that is known or heard, why it is not linked, and the join window."""
+        del request
+        return self._app.pens_view()
+
+    async def pens_join(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Open the join window; 0 minutes close it."""
+        return self._app.join(float(request.get("minutes") or self._app.settings.pens.join_minutes))
+
+    async def pens_bind(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Bind pens to seats by hand: `pairs` of MAC and seat, all or none."""
+        pairs = [(_mac(pen), _seat(seat)) for pen, seat in request["pairs"]]
+        _refuse_doubles(pairs)
+        now_ms = self._app.now_ms()
+        how = str(request.get("how", "hand"))
+
+        def work(db: Any) -> None:  # noqa: ANN401  sqlite_utils.Database, named where the store opens it
+            for pen, seat in pairs:
+                pens.bind(db, pen=pen, seat=seat, at_ms=now_ms, how=how)
+
+        await self._app.store.run(work)
+        await self._app.bindings_changed()
+        return {"bound": len(pairs)}
+
+    async def pens_identify(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one pen show itself."""
+        return self._app.identify(_mac(request["pen"]))
+
+    async def pens_forget(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Let a pen go; its ink stays."""
+        pen, now_ms = _mac(request["pen"]), self._app.now_ms()
+        known = await self._app.store.run(lambda db: pens.forget(db, pen=pen, at_ms=now_ms))
+        if not known:
+            raise WrongUse(f"No pen {pen} is adopted here; `inkgate pens list` shows which are.")
+        await self._app.bindings_changed()
+        await self._app.let_go(pen)
+        return {"forgotten": pen}
+
+    async def roster_import(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Bring the class list to this file's."""
+        pupils = roster.read_roster(base64.b64decode(request["content"]))
+        key = pseudonym_key(self._app.settings.box.folder)
+        remove, now_ms = bool(request.get("remove_missing")), self._app.now_ms()
+        merged = await self._app.store.run(
+            lambda db: roster.merge(db, pupils, key=key, now_ms=now_ms, remove_missing=remove)
+        )
+        return {
+            "pupils": len(pupils),
+            "added": merged.added,
+            "changed": merged.changed,
+            "removed": merged.removed,
+            "would_leave_seats": list(merged.would_leave),
+        }
+
+    async def lesson_start(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a lesson with a sheet."""
+        try:
+            return await self._app.desk.start(str(request["text"]))
+        except SheetError as error:
+            raise FoundProblems("The sheet cannot be used", error.problems) from None
+
+    async def lesson_stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Stop the lesson that runs."""
+        del request
+        return await self._app.desk.stop()
+
+    async def lesson_list(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """All lessons, newest first."""
+        del request
+        return {"lessons": lessons(self._app.store.reader.execute)}
+
+    async def sync_status(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Depth and age of the outbox, and the way to the district."""
+        del request
+        depth = await self._app.store.run(outbox.depth)
+        return {**depth_view(depth, self._app.now_ms()), "link": self._app.publisher_view()}
+
+
+def lessons(execute: Callable[[str], Any]) -> list[dict[str, Any]]:
+    """All lessons, newest first, out of any connection to the store."""
+    query = (
+        "select l.id, l.sheet, l.sheet_rev, l.started_ms, l.stopped_ms, (select count(*) from lesson_seat s"
+        " where s.lesson = l.id) seats, (select count(*) from newest_grade g where g.lesson = l.id) answers"
+        " from lesson l order by l.started_ms desc"
+    )
+    return [dict(row) for row in execute(query)]
+
+
+def depth_view(depth: Any, now_ms: int) -> dict[str, Any]:  # noqa: ANN401  sync.outbox.OutboxDepth
+    """The outbox's depth for people and programs."""
+    oldest = getattr(depth, "oldest_ms", None)
+    return {
+        "fresh": depth.fresh,
+        "waiting": depth.waiting,
+        "refused": depth.refused,
+        "oldest_s": None if oldest is None else round(max(0, now_ms - oldest) / 1000, 1),
+    }
+
+
+def _mac(text: object) -> str:
+    mac = str(text).strip().upper().replace("-", ":")
+    if not _MAC.match(mac):
+        raise WrongUse(f"`{text}` is no pen's MAC; it looks like 9C:7B:D2:50:00:01.")
+    return mac
+
+
+def _seat(value: object) -> int:
+    try:
+        seat = int(str(value))
+    except ValueError:
+        raise WrongUse(f"`{value}` is no seat; a seat is a whole number from 1 to 999.") from None
+    if not 1 <= seat <= roster.HIGHEST_SEAT:
+        raise WrongUse(f"Seat {seat} does not exist; seats go from 1 to {roster.HIGHEST_SEAT}.")
+    return seat
+
+
+def _refuse_doubles(pairs: list[tuple[str, int]]) -> None:
+    for index, (pen, seat) in enumerate(pairs, 1):
+        if any(pen == other for other, _ in pairs[index:]):
+            raise WrongUse(f"Pen {pen} stands twice; nothing was bound.")
+        if any(seat == other for _, other in pairs[index:]):
+            raise WrongUse(f"Seat {seat} stands twice; nothing was bound.")

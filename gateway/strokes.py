@@ -1,0 +1,178 @@
+"""Dots to strokes by page address. Pure: events of one pen in, pieces, losses and oddities out.
+
+A stroke is one piece, closed when the pen lifts; a long one is cut every so many dots; a page change in mid-stroke ends
+the stroke on one page and begins one on the next, with the same pen-down time. Nothing is filtered: a dot is ink.
+The pen's clock is set by the box at each link, so its times are the box's; where they differ by more than
+`CLOCK_TOLERANCE_MS` from the arrival the arrival is taken and `time_known` is false.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from devices import events as pen_events
+from devices.events import CLOCK_NEVER_SET_MS
+from recognition.pages import PageAddress
+
+CLOCK_TOLERANCE_MS: Final = 2_000
+_LARGEST_MS: Final = 2**62
+"""What the store holds of a pen time that no calendar knows."""
+
+Row: TypeAlias = tuple[int, int, int, int, int, int, int]
+"""x and y in hundredths of a unit, force, ms since pen-down, tilt x, tilt y, twist."""
+
+Ended: TypeAlias = Literal["up", "cut", "page", "inferred", "interrupted"]
+"""`cut`: more pieces follow; `page`: the stroke went on on another page; `inferred`: the pen-up never came;
+`interrupted`: the link went."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """A run of dots of one stroke on one page."""
+
+    pen: str
+    page: PageAddress
+    down_ms: int
+    pen_ms: int
+    time_known: bool
+    tip: str
+    number: int = 0
+    rows: list[Row] = field(default_factory=list)
+    ended: Ended = "inferred"
+    journaled: int = 0
+    """How many of its rows are in the journal."""
+    first_seq: int = 0
+    """The beat that first wrote rows of it to the journal; 0 for none."""
+    shown: int = 0
+    """How many of its rows the live feed has had."""
+
+    @property
+    def up_ms(self) -> int:
+        """When its last dot was made."""
+        return self.down_ms + (self.rows[-1][3] if self.rows else 0)
+
+
+class LossSeen(NamedTuple):
+    """Ink that was made and did not come."""
+
+    from_ms: int
+    to_ms: int
+    events: int | None
+    """How many events, where the pen counts; None where nobody can know."""
+    cause: Literal["counter_gap", "link_lost", "memory_unread", "frame_damaged", "disk_full"]
+    page: PageAddress | None
+
+
+class OddityRow(NamedTuple):
+    """Something received and not understood."""
+
+    at_ms: int
+    kind: str
+    command: int | None
+    payload: bytes
+
+
+class PenInk:
+    """What one pen writes, however often its link breaks."""
+
+    def __init__(self, pen: str, *, piece_dots: int = 400) -> None:
+        self.pen = pen
+        self._piece_dots = piece_dots
+        self.open: Piece | None = None
+        self.closed: list[Piece] = []
+        self.losses: list[LossSeen] = []
+        self.oddities: list[OddityRow] = []
+        self.last_ms = 0
+        """When the last event of this pen was made, by the box's clock."""
+        self._down: pen_events.PenDown | None = None
+        self._pieces: dict[PageAddress, int] = {}
+        self._offset_ms = 0
+        self._time_known = True
+        self._page: PageAddress | None = None
+        self._lost = 0
+        self._lost_from_ms = 0
+
+    def feed(self, at_ms: int, event: pen_events.PenEvent) -> None:
+        """Take one event that arrived at `at_ms`."""
+        kind = type(event)
+        if kind is pen_events.Dot:
+            self._dot(at_ms, event)  # type: ignore[arg-type]  # narrowed by its type; a match costs the hot path 1 µs
+        elif isinstance(event, pen_events.PenDown):
+            self._end("inferred")
+            self._begin(at_ms, event)
+        elif isinstance(event, pen_events.PageChanged):
+            self._turn(PageAddress(*event))
+        elif isinstance(event, pen_events.PenUp):
+            self._settle_loss(event.time_ms + self._offset_ms)
+            self.last_ms = max(self.last_ms, event.time_ms + self._offset_ms)
+            self._end("up")
+            self._down = None
+        elif isinstance(event, pen_events.Lost):
+            if not self._lost:
+                self._lost_from_ms = self.last_ms or at_ms
+            self._lost += event.events
+        elif isinstance(event, pen_events.StrokeBroken):
+            self._end("interrupted" if event.reason == "link_lost" else "inferred")
+            self._down = None
+        elif isinstance(event, pen_events.Oddity):
+            self.oddities.append(OddityRow(at_ms, event.kind, event.command, event.payload))
+
+    def link_went(self, at_ms: int) -> None:
+        """The link is gone: an open stroke ends here, and a count that was short is short for good."""
+        self._settle_loss(at_ms)
+        self._end("interrupted")
+        self._down = None
+
+    def _begin(self, at_ms: int, down: pen_events.PenDown) -> None:
+        off_ms = at_ms - down.time_ms
+        known = down.time_ms >= CLOCK_NEVER_SET_MS and abs(off_ms) <= CLOCK_TOLERANCE_MS
+        self._offset_ms = 0 if known else off_ms
+        self._time_known = known
+        self._down = down
+        self._pieces.clear()
+        self._settle_loss(down.time_ms + self._offset_ms)
+
+    def _turn(self, page: PageAddress) -> None:
+        if self.open is not None and self.open.page != page:
+            self._end("page")
+        self._page = page
+
+    def _dot(self, at_ms: int, dot: pen_events.Dot) -> None:
+        piece = self.open
+        if self._lost:
+            self._settle_loss(dot.time_ms + self._offset_ms)
+        if piece is None:
+            piece = self._open_piece(at_ms, dot)
+            if piece is None:
+                return
+        made_ms = dot.time_ms + self._offset_ms
+        self.last_ms = made_ms
+        piece.rows.append((dot[1], dot[2], dot[3], made_ms - piece.down_ms, dot[4], dot[5], dot[6]))
+        if len(piece.rows) >= self._piece_dots:
+            self._end("cut")
+
+    def _open_piece(self, at_ms: int, dot: pen_events.Dot) -> Piece | None:
+        if self._page is None:
+            self.oddities.append(OddityRow(at_ms, "dot_without_page", None, repr(tuple(dot)).encode()))
+            return None
+        if self._down is None:
+            self._begin(at_ms, pen_events.PenDown(dot.time_ms, "pen", 0xFF000000))
+        down = self._down
+        if down is None:
+            return None
+        number = self._pieces.get(self._page, 0)
+        self._pieces[self._page] = number + 1
+        start_ms = down.time_ms + self._offset_ms
+        pen_ms = min(down.time_ms, _LARGEST_MS)
+        self.open = Piece(self.pen, self._page, start_ms, pen_ms, self._time_known, down.tip, number)
+        return self.open
+
+    def _settle_loss(self, to_ms: int) -> None:
+        if self._lost:
+            self.losses.append(LossSeen(min(self._lost_from_ms, to_ms), to_ms, self._lost, "counter_gap", self._page))
+            self._lost = 0
+
+    def _end(self, how: Ended) -> None:
+        if self.open is not None:
+            self.open.ended = how
+            self.closed.append(self.open)
+            self.open = None

@@ -1,0 +1,190 @@
+"""Crossed-out ink: which strokes the child took back, and which strokes did it. Nothing is deleted, ink gets a role.
+
+A scratch is a scribble, a strike line or a cross over ink that was there before it; without earlier ink under it nothing
+is a scratch. A line that may as well be a part of a character (the bar of a 7, the slash of a 0) makes the field
+doubtful instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+
+from recognition.readers.shapes import Shape, around, share_inside
+from recognition.sheets import Box
+
+Role: TypeAlias = Literal["answer", "withdrawn", "scratch"]
+
+_UNDER: Final = 0.6
+"""Ink is under a scribble where so much of it lies within the scribble's box."""
+_GOES_ON_MS: Final = 1500
+_WIDE_ENOUGH: Final = 0.5
+_SPANS: Final = 0.75
+_BESIDE_PAUSE_MS: Final = 700
+_STICKS_OUT: Final = 0.2
+_LEAST_HEIGHT_MM: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class CrossedOut:
+    """The roles of a field's strokes, in their order."""
+
+    roles: tuple[Role, ...]
+    doubtful: bool
+    """Something may be a scratch or a part of a character: a person must look."""
+
+    @property
+    def answer(self) -> tuple[int, ...]:
+        """Indices of the strokes that stand."""
+        return tuple(k for k, role in enumerate(self.roles) if role == "answer")
+
+    @property
+    def taken_back(self) -> tuple[int, ...]:
+        """Indices of the strokes that do not stand, and of those that did it."""
+        return tuple(k for k, role in enumerate(self.roles) if role != "answer")
+
+
+@dataclass(slots=True)
+class _Work:
+    shapes: Sequence[Shape]
+    roles: list[Role]
+    lines: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
+    """By the strokes that they cross: lines that alone decide nothing."""
+    doubtful: bool = False
+    last_scratch: int | None = None
+
+    def standing(self, before: int) -> list[int]:
+        pending = {line for lines in self.lines.values() for line in lines}
+        return [k for k in range(before) if self.roles[k] == "answer" and k not in pending]
+
+    def withdraw(self, targets: Sequence[int], scratches: Sequence[int]) -> None:
+        for k in targets:
+            self.roles[k] = "withdrawn"
+        for k in scratches:
+            self.roles[k] = "scratch"
+        self.last_scratch = scratches[-1]
+        self.lines = {key: lines for key, lines in self.lines.items() if not set(key) & set(targets)}
+
+
+def crossed_out(shapes: Sequence[Shape]) -> CrossedOut:
+    """Find what was taken back among the strokes of one field, in the order in which they were written."""
+    work = _Work(shapes, ["answer"] * len(shapes))
+    for number, shape in enumerate(shapes):
+        if shape.is_tap or _goes_on(work, number):
+            continue
+        if shape.is_scribble:
+            _scribbled(work, number)
+        elif shape.is_line:
+            _struck(work, number)
+    doubtful = work.doubtful or bool(work.lines)
+    return CrossedOut(tuple(work.roles), doubtful)
+
+
+def _goes_on(work: _Work, number: int) -> bool:
+    """More ink on a scratch soon after it is the same scratch; later it is a doubt."""
+    if work.last_scratch is None:
+        return False
+    scratch, shape = work.shapes[work.last_scratch], work.shapes[number]
+    if share_inside(shape, scratch.box, margin=0.5) < 0.7 or scratch.is_line:  # noqa: PLR2004  # most of it
+        return False
+    if shape.begin_ms - scratch.end_ms <= _GOES_ON_MS:
+        work.roles[number] = "scratch"
+    else:
+        work.doubtful = True
+    return True
+
+
+def _scribbled(work: _Work, number: int) -> None:
+    scribble = work.shapes[number]
+    under = [k for k in work.standing(number) if share_inside(work.shapes[k], scribble.box, margin=1.0) >= _UNDER]
+    if not under:
+        return
+    covered = around([work.shapes[k] for k in under])
+    if scribble.box[2] - scribble.box[0] >= _WIDE_ENOUGH * (covered[2] - covered[0]):
+        work.withdraw(under, [number])
+    else:
+        work.doubtful = True
+
+
+def _struck(work: _Work, number: int) -> None:
+    line = work.shapes[number]
+    hit = [k for k in work.standing(number) if _passes_through(line, work.shapes[k])]
+    if not hit:
+        return
+    targets = _with_parts(work, hit, number)
+    box = around([work.shapes[k] for k in targets])
+    characters = _columns([work.shapes[k].box for k in targets])
+    if characters > 1 and line.length >= max(_SPANS * (box[2] - box[0]), 0.9 * (box[3] - box[1])):
+        work.withdraw(targets, [number])
+        return
+    if not _spans(line, box):
+        return
+    earlier = work.lines.get(tuple(targets), [])
+    if earlier:
+        work.withdraw(targets, [*earlier, number])
+    elif _decisive_alone(work, number, targets, box):
+        work.withdraw(targets, [number])
+    else:
+        work.lines[tuple(targets)] = [number]
+
+
+def _decisive_alone(work: _Work, number: int, targets: Sequence[int], box: Box) -> bool:
+    """One line through one character: it must stick out on both sides, come after a pause, and a new answer follow."""
+    line = work.shapes[number]
+    out = _STICKS_OUT * (box[2] - box[0])
+    sticks_out = line.box[0] <= box[0] - out and line.box[2] >= box[2] + out
+    paused = line.begin_ms - max(work.shapes[k].end_ms for k in targets) >= _BESIDE_PAUSE_MS
+    follows = any(
+        later.box[0] > box[2] or later.box[2] < box[0] or later.box[3] < box[1] or later.box[1] > box[3]
+        for later in work.shapes[number + 1 :]
+        if not later.is_tap
+    )
+    return sticks_out and paused and follows
+
+
+def _passes_through(line: Shape, shape: Shape) -> bool:
+    """Whether a line goes through the middle of a shape and not along its edge."""
+    left, top, right, bottom = shape.box
+    if bottom - top < _LEAST_HEIGHT_MM:
+        return False
+    x, y = (left + right) / 2, (top + bottom) / 2
+    (x0, y0), (x1, y1) = line.xy[0].tolist(), line.xy[-1].tolist()
+    if abs(x1 - x0) >= abs(y1 - y0):
+        if not min(x0, x1) <= x <= max(x0, x1):
+            return False
+        at = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+        return abs(at - y) <= 0.35 * (bottom - top)
+    if not min(y0, y1) <= y <= max(y0, y1):
+        return False
+    at = x0 + (x1 - x0) * (y - y0) / (y1 - y0)
+    return abs(at - x) <= 0.35 * max(right - left, 1.0)
+
+
+def _spans(line: Shape, box: Box) -> bool:
+    """Whether a line is as long as what it crosses, so that it is no bar of a character."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    out = 0.1 * width + 0.3
+    sticks_out = line.box[0] <= box[0] - out and line.box[2] >= box[2] + out
+    return sticks_out or bool(line.length >= 0.8 * np.hypot(width, height) and line.box[2] - line.box[0] > 0.6 * width > 1)
+
+
+def _with_parts(work: _Work, hit: list[int], number: int) -> list[int]:
+    """The strokes hit and those that stand over or under them: the other strokes of the same characters."""
+    found = set(hit)
+    for k in work.standing(number):
+        box = work.shapes[k].box
+        middle = (box[0] + box[2]) / 2
+        if any(work.shapes[h].box[0] - 0.3 <= middle <= work.shapes[h].box[2] + 0.3 for h in hit):
+            found.add(k)
+    return sorted(found)
+
+
+def _columns(boxes: Sequence[Box]) -> int:
+    """How many groups stand side by side without overlapping."""
+    count, edge = 0, -np.inf
+    for left, _, right, _ in sorted(boxes):
+        if left > edge:
+            count += 1
+        edge = max(edge, right)
+    return count

@@ -1,0 +1,49 @@
+"""`python -m recognition.training --ink DIR`: makes the models of `recognition/models` again from a folder of insets."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import Final
+
+from recognition.errors import RecognitionError
+from recognition.readers.network import MODELS
+
+_PARTS: Final = ("reader", "hand")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train what was asked for. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m recognition.training", description=__doc__)
+    parser.add_argument("--ink", type=Path, required=True, metavar="DIR", help="folder of insets")
+    parser.add_argument("--out", type=Path, default=MODELS, metavar="DIR", help="where the models go")
+    parser.add_argument("--only", choices=_PARTS, help="one of the two: the reader or the hand")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=1, help="more are faster, and no longer give the same bits")
+    asked = parser.parse_args(arguments)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    try:
+        if asked.only != "hand":
+            _reader(asked)
+        if asked.only != "reader":
+            importlib.import_module("recognition.training.hand").learn_and_save(asked.ink, asked.out)
+    except (RecognitionError, FileNotFoundError) as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 69
+    except ModuleNotFoundError as error:
+        print(f"training needs {error.name}: install the extra `training`", file=sys.stderr)
+        return 69
+    return 0
+
+
+def _reader(asked: argparse.Namespace) -> None:
+    # torch is loaded only when a net is trained: the hand's statistics need numpy alone.
+    learn = importlib.import_module("recognition.training.learn")
+    reader = importlib.import_module("recognition.training.reader")
+    plan = learn.Plan(seed=asked.seed, epochs=asked.epochs, threads=asked.threads)
+    reader.learn_and_save(asked.ink, asked.out, plan=plan)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
