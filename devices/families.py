@@ -1,7 +1,7 @@
 """Which family a pen belongs to, by its advertisement; and what a family brings: GATT paths, identity, sessions.
 
-The plug-in point for other pens: a package that registers an object of the shape `PenFamily` under the entry point group
-`inkgate.pens` is asked after the built-in family. Addresses are no identity: pens change them at every start.
+The plug-in point for other pens: a package that registers an object of the shape `PenFamily` under the entry point
+group `inkgate.pens` is asked after the built-in family. Addresses are no identity: pens change them at every start.
 """
 
 import logging
@@ -22,6 +22,12 @@ ENTRY_POINTS: Final = "inkgate.pens"
 
 _BLUETOOTH_BASE: Final = "-0000-1000-8000-00805f9b34fb"
 _SHORT_UUID: Final = 4
+_MAC_PREFIX: Final = bytes.fromhex("9c7bd2")
+_NAMES: Final = ("Neosmartpen", "LAMY_safari", "NWP-")
+_PLAIN_NAME: Final = "Smart Pen"
+_OTHER_PROTOCOL: Final = "NWP-F110"
+"""The one model of protocol 1, which nothing here speaks."""
+_PAIRING_SERVICE: Final = "000019f0" + _BLUETOOTH_BASE
 _ID_BYTES: Final = 2
 _MAC_BYTES: Final = 6
 
@@ -130,13 +136,6 @@ class NeoFamily:
         return NeoSession(password=password, mac_expected=mac_expected)
 
 
-_MAC_PREFIX: Final = bytes.fromhex("9c7bd2")
-_NAMES: Final = ("Neosmartpen", "LAMY_safari", "NWP-")
-_PLAIN_NAME: Final = "Smart Pen"
-_OTHER_PROTOCOL: Final = "NWP-F110"
-"""The one model of protocol 1, which nothing here speaks."""
-_PAIRING_SERVICE: Final = "000019f0" + _BLUETOOTH_BASE
-
 NEO: Final = NeoFamily()
 
 
@@ -155,7 +154,8 @@ def known_families() -> tuple[PenFamily, ...]:
     for point in entry_points(group=ENTRY_POINTS):
         try:
             families.append(point.load())
-        except Exception:  # noqa: BLE001  a plug-in is foreign code: one that does not load must not stop the others
+        except Exception:
+            # A plug-in is foreign code: one that does not load must not stop the others.
             logger.exception("pen family %s does not load; pens of it will not be recognised", point.name)
     return tuple(families)
 

@@ -234,7 +234,8 @@ class Adapter:
         """
         task = asyncio.ensure_future(awaitable)
         try:
-            await asyncio.wait({task, self.gone}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            awaited: set[asyncio.Future[Any]] = {task, self.gone}
+            await asyncio.wait(awaited, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 if self.gone.done():
                     raise RadioLost(f"{self.name} is gone")

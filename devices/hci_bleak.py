@@ -1,12 +1,12 @@
 """bleak's scanner and client over an `Adapter`: the same bleak calls reach a dongle driven in user space.
 
-    scanner = BleakScanner(callback, backend=scanner_class(adapter))
-    client = BleakClient(device, backend=client_class(adapter))
+scanner = BleakScanner(callback, backend=scanner_class(adapter))
+client = BleakClient(device, backend=client_class(adapter))
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, ClassVar, Final, TypeVar
 
 from bleak.args import SizedBuffer

@@ -83,7 +83,7 @@ class H4Parser:
         """Forget a half packet."""
         self._rest = b""
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: bytes) -> None:  # noqa: C901, PLR0912  one loop without calls: the hottest of the house
         """Take the next bytes of the stream, however cut.
 
         Raises:
@@ -150,4 +150,3 @@ class H4Parser:
             data[at + 5], data[at + 6], data[at + 7 : at + 13], data[at + 14 : stop - 1], rssi - ((rssi & 128) << 1)
         )
         return True
-

@@ -1,52 +1,70 @@
-"""The answers of the running lesson: which ink stands in which field, what must be read, what is graded.
+"""The answers of the running lesson: which ink stands in which field, and which field must be read.
 
 It lives in the loop's thread and is made again from the store at a restart: ink since the lesson's start, newest
-grades. A field is read when no ink came for a while and no stroke is open on its page; a job is known by its field and
-the hash of its ink, so that the same ink is read once.
+grades. A stroke marks the fields that it may belong to; when such a field has been quiet for a while, all ink of its
+page is assigned anew. A job is known by its field and the hash of its ink, so that the same ink is read once.
 """
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from recognition.fields import field_of
-from recognition.sheets import Field, Sheet
 
 from gateway.strokes import Row
+from recognition.fields import Assignment, assign, field_of
 from recognition.ink import Stroke
 from recognition.pages import UNIT_MM, PageAddress
+from recognition.sheets import Field, Sheet, SheetPage
 
 Place: TypeAlias = tuple[int, str]
 """A seat and a field's id."""
 
 _NEAR_MS: Final = 10_000
 """A gap so near in time to a field's ink may have taken some of it."""
+_FORCE_MAX: Final = 852
+
+
+class _Key(NamedTuple):
+    pen: str
+    page: PageAddress
+    down_ms: int
 
 
 @dataclass(slots=True)
-class FieldInk:
-    """The ink of one seat in one field, and how far it is read."""
+class _PageInk:
+    """All ink of one seat on one page of the sheet."""
 
-    strokes: dict[tuple[str, PageAddress, int], Stroke] = field(default_factory=dict)
-    sums: dict[tuple[str, PageAddress, int, int], int] = field(default_factory=dict)
-    first_ms: int = 0
-    last_ms: int = 0
+    strokes: dict[_Key, Stroke] = field(default_factory=dict)
+    sums: dict[_Key, str] = field(default_factory=dict)
+    assigned: Assignment | None = None
+    order: list[_Key] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Marked:
+    """A field that ink came to."""
+
+    first_ms: int
+    last_ms: int
     due_ms: int | None = None
     reading_of: str | None = None
     """Hash of the ink that is with the reader now."""
-    up_ms: int = 0
-    """When its last stroke ended, for the figure pen-up to grade."""
 
-    @property
-    def digest(self) -> str:
-        """Hash of the ink; empty for none."""
-        if not self.sums:
-            return ""
-        text = ";".join(f"{pen}|{tuple(page)}|{ms}|{n}|{s}" for (pen, page, ms, n), s in sorted(self.sums.items()))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+@dataclass(frozen=True, slots=True)
+class FieldInk:
+    """The ink that belongs to a field."""
+
+    strokes: tuple[Stroke, ...]
+    digest: str
+    """Hash of its strokes."""
+    shared: bool = False
+    """Another field may claim some of it."""
+    fits: bool = True
+    """Whether the page's ink fits its sheet at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,60 +83,57 @@ class Answers:
         self.lesson, self.sheet, self.started_ms, self.seats = lesson, sheet, started_ms, seats
         self._settle_ms = settle_ms
         self.fields: dict[str, Field] = {f.id: f for page in sheet.pages for f in page.fields}
-        self.ink: dict[Place, FieldInk] = {}
+        self.marked: dict[Place, Marked] = {}
         self.gaps: dict[int, list[Gap]] = {}
-        self.outside = 0
-        """Strokes on the sheet in no field: notes."""
+        self._pages: dict[tuple[int, int], _PageInk] = {}
 
-    def add(self, seat: int, page: PageAddress, pen: str, down_ms: int, number: int, rows: Iterable[Row]) -> list[str]:
-        """Take a piece that is committed. Returns the fields that it touches."""
+    def add(self, seat: int, page: PageAddress, pen: str, down_ms: int, number: int, rows: Iterable[Row]) -> None:
+        """Take a piece that is committed."""
         placed = self.sheet.place(page)
         if placed is None or seat not in self.seats:
-            return []
+            return
         sheet_page, affine = placed
         array = np.array(list(rows), np.int64)
-        stroke = Stroke(_to_mm(array, affine, down_ms - self.started_ms), down_ms)
-        touched = list(field_of(stroke, sheet_page))
-        self.outside += not touched
-        up_ms = down_ms + int(array[-1, 3])
+        stroke = Stroke(to_mm(array, affine, down_ms - self.started_ms), down_ms)
+        ink = self._pages.setdefault((seat, sheet_page.number), _PageInk())
+        key = _Key(pen, page, down_ms)
         total = int((array[:, 0] * 31 + array[:, 1] * 17 + array[:, 2]).sum() & 0xFFFFFFFF)
-        for name in touched:
-            ink = self.ink.setdefault((seat, name), FieldInk(first_ms=down_ms))
-            key = (pen, page, down_ms)
-            before = ink.strokes.get(key)
-            ink.strokes[key] = stroke if before is None else _joined(before, stroke)
-            ink.sums[(*key, number)] = total
-            ink.last_ms = ink.up_ms = max(ink.last_ms, up_ms)
-            ink.first_ms = min(ink.first_ms, down_ms)
-            ink.due_ms = up_ms + self._settle_ms
-        return touched
+        before = ink.strokes.get(key)
+        if before is not None:
+            stroke = Stroke(np.vstack([before.points, stroke.points]), down_ms)
+        ink.strokes[key] = stroke
+        ink.sums[key] = ink.sums.get(key, f"{pen}|{tuple(page)}|{down_ms}") + f"|{number}:{total}"
+        ink.assigned = None
+        up_ms = down_ms + int(array[-1, 3])
+        for name in field_of(stroke, sheet_page):
+            self._mark(seat, name, down_ms, up_ms, up_ms + self._settle_ms)
 
     def add_gap(self, seat: int, gap: Gap, now_ms: int) -> None:
         """Note a gap; fields that it touches and that have ink are graded again."""
         if gap.to_ms < self.started_ms or seat not in self.seats:
             return
         self.gaps.setdefault(seat, []).append(gap)
-        for (where, name), ink in self.ink.items():
-            if where == seat and self.is_touched(seat, name) and ink.due_ms is None:
-                ink.due_ms = now_ms
+        for (where, name), mark in self.marked.items():
+            if where == seat and mark.due_ms is None and self.is_touched(seat, name):
+                mark.due_ms = now_ms
 
     def is_touched(self, seat: int, name: str) -> bool:
         """Whether a gap may have taken ink of this field."""
-        ink = self.ink.get((seat, name))
+        mark = self.marked.get((seat, name))
         page_of_field = self.sheet.page_of(name)
         for gap in self.gaps.get(seat, ()):
             placed = self.sheet.place(gap.page) if gap.page is not None else None
             if gap.page is not None and (placed is None or placed[0] is not page_of_field):
                 continue
-            if ink is None or (gap.from_ms < ink.last_ms + _NEAR_MS and gap.to_ms > ink.first_ms - _NEAR_MS):
+            if mark is None or (gap.from_ms < mark.last_ms + _NEAR_MS and gap.to_ms > mark.first_ms - _NEAR_MS):
                 return True
         return False
 
     def due(self, now_ms: int, writing: dict[int, PageAddress]) -> list[Place]:
         """Fields to read now; not those on whose page their seat has an open stroke."""
         out = []
-        for place, ink in self.ink.items():
-            if ink.due_ms is None or ink.due_ms > now_ms or ink.reading_of is not None:
+        for place, mark in self.marked.items():
+            if mark.due_ms is None or mark.due_ms > now_ms or mark.reading_of is not None:
                 continue
             page = writing.get(place[0])
             if page is not None and (placed := self.sheet.place(page)) and placed[0] is self.sheet.page_of(place[1]):
@@ -126,29 +141,62 @@ class Answers:
             out.append(place)
         return out
 
-    def request(self, place: Place) -> dict[str, Any]:
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is due and nothing is with the reader."""
+        return all(mark.due_ms is None and mark.reading_of is None for mark in self.marked.values())
+
+    def ink(self, place: Place) -> FieldInk:
+        """The ink of a field, by all that is known of its page now."""
+        seat, name = place
+        page = self.sheet.page_of(name)
+        held = self._pages.get((seat, page.number))
+        if held is None:
+            return FieldInk((), "")
+        assigned = self._assigned(seat, held, page)
+        keys = [held.order[k] for k in assigned.fields.get(name, ())]
+        text = ";".join(held.sums[key] for key in keys)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32] if keys else ""
+        strokes = tuple(held.strokes[key] for key in keys)
+        return FieldInk(strokes, digest, shared=name in assigned.offered_to, fits=assigned.fits)
+
+    def request(self, place: Place, ink: FieldInk) -> dict[str, Any]:
         """The reader's job for a field, as `inkgate read` takes it."""
         about = self.fields[place[1]]
-        strokes = sorted(self.ink[place].strokes.values(), key=lambda s: s.pen_down_ms)
         request: dict[str, Any] = {
             "kind": about.kind,
-            "strokes": [s.points.astype(float).round(3).tolist() for s in strokes],
+            "strokes": [s.points.astype(float).round(3).tolist() for s in ink.strokes],
             "box": list(about.box_mm),
+            "max_digits": about.max_digits,
+            "several": about.several,
         }
         if about.choices:
-            request["choices"] = [[c.value, list(c.box_mm)] for c in about.choices]
+            request["choices"] = [
+                {"value": c.value, "box": None if c.box_mm is None else list(c.box_mm)} for c in about.choices
+            ]
         return request
 
+    def _assigned(self, seat: int, held: _PageInk, page: SheetPage) -> Assignment:
+        if held.assigned is None:
+            held.order = sorted(held.strokes, key=lambda key: key.down_ms)
+            held.assigned = assign([held.strokes[key] for key in held.order], page)
+            for name, members in held.assigned.fields.items():
+                if (seat, name) not in self.marked:
+                    times = [held.order[k].down_ms for k in members]
+                    self._mark(seat, name, min(times), max(times), max(times) + self._settle_ms)
+        return held.assigned
 
-def _to_mm(rows: NDArray[np.int64], affine: NDArray[np.float64], base_ms: int) -> NDArray[np.float32]:
+    def _mark(self, seat: int, name: str, first_ms: int, last_ms: int, due_ms: int) -> None:
+        mark = self.marked.setdefault((seat, name), Marked(first_ms, last_ms))
+        mark.first_ms, mark.last_ms = min(mark.first_ms, first_ms), max(mark.last_ms, last_ms)
+        mark.due_ms = due_ms
+
+
+def to_mm(rows: NDArray[np.int64], affine: NDArray[np.float64], base_ms: int) -> NDArray[np.float32]:
     """Rows in hundredths of a unit -> (n, 4): x mm, y mm on the sheet's page, ms since the start, force 0..1."""
     xy = rows[:, :2] * (UNIT_MM / 100)
     out = np.empty((len(rows), 4), np.float32)
     out[:, :2] = xy @ affine[:, :2].T + affine[:, 2]
     out[:, 2] = rows[:, 3] + base_ms
-    out[:, 3] = np.clip(rows[:, 2] / 852, 0, 1)
+    out[:, 3] = np.clip(rows[:, 2] / _FORCE_MAX, 0, 1)
     return out
-
-
-def _joined(first: Stroke, second: Stroke) -> Stroke:
-    return Stroke(np.vstack([first.points, second.points]), first.pen_down_ms)

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sqlite_utils import Database
@@ -22,12 +22,14 @@ from gateway import clock, control, journal, pens
 from gateway.card import CardWatch
 from gateway.dashboard.access import Access, new_pin
 from gateway.dashboard.feed import Feed
-from gateway.dashboard.server import build_app, serve as serve_page
+from gateway.dashboard.server import build_app
+from gateway.dashboard.server import serve as serve_page
 from gateway.figures import Figures
 from gateway.identity import installation, secret
 from gateway.journal import Batch
 from gateway.lesson import LessonDesk
 from gateway.linking import Linking
+from gateway.links import Change
 from gateway.reading import ReaderProcess
 from gateway.screen import Screen
 from gateway.service import Service
@@ -82,13 +84,7 @@ class App:
         self.seq = await self.store.run(journal.next_seq)
         await self._begin()
         page = await serve_page(
-            build_app(
-                self.screen,
-                self.feed,
-                Access(self.pin, self.now_ms),
-                names=self.settings.dashboard.names,
-                now_ms=self.now_ms,
-            ),
+            build_app(self.screen, self.feed, Access(self.pin, self.settings.dashboard.names)),
             self.settings.dashboard.host,
             self.settings.dashboard.port,
         )
@@ -100,6 +96,7 @@ class App:
             asyncio.create_task(self.desk.reader.run()),
             asyncio.create_task(self.uplink.run()),
             asyncio.create_task(self._beat_on()),
+            asyncio.create_task(self._look_around()),
         ]
         ending = asyncio.create_task(end.wait())
         try:
@@ -170,10 +167,11 @@ class App:
                 return
             links.changes = links.changes[len(changes) :]
             self.durable = True
-            await self._committed(batch, now_ms)
+            await self._committed(batch, changes, now_ms)
             self.seq += 1
         self.desk.ask(self.now_ms(), {pen: i.open.page for pen, i in links.inks.items() if i.open is not None})
-        await self.desk.write()
+        if await self.desk.write():
+            self.uplink.wake()
 
     def _collect(self, now_ms: int) -> Batch:
         links = self.linking.links
@@ -202,7 +200,7 @@ class App:
             piece.journaled = 0
         self._unwritten.append(batch)
 
-    async def _committed(self, batch: Batch, now_ms: int) -> None:
+    async def _committed(self, batch: Batch, changes: Sequence[Change], now_ms: int) -> None:
         done_ms = self.now_ms()
         self.figures.commit.add(done_ms - now_ms)
         chunks = self.screen.committed(batch)
@@ -211,7 +209,22 @@ class App:
         self.figures.air.extend(now_ms - chunk.at_ms for chunk in chunks if chunk.dots)
         if await self.card.take(batch, self.linking.join_from_ms):
             await self.bindings_changed()
+        self.desk.linked_pens |= {change.mac for change in changes if change.kind == "link_up"}
         self.desk.take(batch)
+
+    async def _look_around(self) -> None:
+        """Twice a second: what need not be known at every beat."""
+        while True:
+            self.uplink.look()
+            await asyncio.sleep(0.5)
+
+    def publisher_view(self) -> dict[str, Any]:
+        """How the way to the district does."""
+        return self.uplink.view()
+
+    def pens_view(self) -> dict[str, Any]:
+        """Every pen, and the join window."""
+        return self.views.pens()
 
     def join(self, minutes: float) -> dict[str, Any]:
         """Open the join window for so long; 0 closes it."""
@@ -224,6 +237,12 @@ class App:
             await self.store.run(lambda db: [r[0] for r in db.conn.execute("select mac from pen where adopted_ms > 0")])
         )
         self.views.seats_by_pen = await self.store.run(pens.current)
+
+    def lesson_began(self) -> None:
+        """Another lesson: the pages begin anew."""
+        self.screen.begin()
+        self.desk.linked_pens = {live.state.mac for live in self.linking.links.live.values() if live.state is not None}
+        self.feed.restart()
 
     async def reload_names(self) -> None:
         """The roster changed."""

@@ -1,4 +1,4 @@
-"""The link card: a sheet with one box a seat. In the join window the first stroke in a box binds that pen to that seat."""
+"""The link card: a sheet with one box a seat. In the join window a stroke in a box binds its pen to that seat."""
 
 import logging
 from collections.abc import Callable

@@ -11,8 +11,8 @@ from gateway.errors import GatewayError
 
 def installation(db: Database) -> str:
     """The id of this installation, 16 hex digits, drawn when the store was made."""
-    db.conn.execute("insert or ignore into meta(k, v) values ('installation', ?)", (secrets.token_hex(8),))
-    return str(db.conn.execute("select v from meta where k = 'installation'").fetchone()[0])
+    db.conn.execute("insert or ignore into box(k, v) values ('installation', ?)", (secrets.token_hex(8),))
+    return str(db.conn.execute("select v from box where k = 'installation'").fetchone()[0])
 
 
 def pseudonym_key(folder: Path) -> bytes:

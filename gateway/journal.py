@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from recognition.ink import dot_sum, pack
 from sqlite_utils import Database
 
 from gateway.strokes import LossSeen, OddityRow, Piece, Row
+from recognition.ink import dot_sum, pack
 from recognition.pages import PageAddress
 
 _HEAD: Final = struct.Struct("<6sBIIIQQBBHHH")

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from recognition.grading import Grade, grade
-from recognition.sheets import Sheet, load
 from sqlite_utils import Database
 
 from gateway import results
@@ -24,9 +22,11 @@ from gateway.journal import Batch
 from gateway.pens import Bindings
 from gateway.reading import Answer, Job, ReaderProcess
 from gateway.store import Store
+from recognition.grading import Grade, grade
 from recognition.ink import unpack
 from recognition.pages import PageAddress
 from recognition.readers.reading import Reading
+from recognition.sheets import Sheet, load
 
 _STOP_S: Final = 20.0
 
@@ -66,6 +66,8 @@ class LessonDesk:
         self._next_job = 0
         self._to_write: list[tuple[Place, results.Graded, int]] = []
         self._stopping = False
+        self._quieter = asyncio.Event()
+        """Set whenever jobs were given out or grades written: a stop waits for nothing being left."""
 
     async def restore(self) -> None:
         """After a start: go on with the lesson that ran."""
@@ -119,8 +121,9 @@ class LessonDesk:
         self._stopping = True
         try:
             async with asyncio.timeout(_STOP_S):
-                while self._jobs or self._to_write or any(i.due_ms is not None for i in answers.ink.values()):
-                    await asyncio.sleep(0.05)
+                while self._jobs or self._to_write or not answers.is_quiet:
+                    await self._quieter.wait()
+                    self._quieter.clear()
         except TimeoutError:
             pass
         finally:
@@ -128,8 +131,8 @@ class LessonDesk:
         now_ms = self._now_ms()
         for seat in answers.seats:
             for name in answers.fields:
-                if (seat, name) not in answers.ink:
-                    self._judge((seat, name), None, "", now_ms)
+                if (seat, name) not in self.grades:
+                    self._judge((seat, name), None, now_ms)
         await self.write()
         lesson = answers.lesson
         await self._store.run(
@@ -160,32 +163,36 @@ class LessonDesk:
         pages = {s: page for pen, page in writing.items() if (s := self.bindings.seat_of(pen, now_ms)) is not None}
         horizon_ms = now_ms + (3_600_000 if self._stopping else 0)
         for place in answers.due(horizon_ms, pages):
-            ink = answers.ink[place]
-            ink.due_ms = None
-            digest = ink.digest
+            mark, ink = answers.marked[place], answers.ink(place)
+            mark.due_ms = None
             known = self._readings.get(place)
-            if known is not None and known[0] == digest:
-                self._judge(place, known[1], digest, now_ms)
+            if not ink.strokes:
+                continue
+            if known is not None and known[0] == ink.digest:
+                self._judge(place, known[1], now_ms)
                 continue
             self._next_job += 1
-            ink.reading_of = digest
-            self._jobs[self._next_job] = _UnderWay(place, digest, ink.up_ms)
-            self.reader.ask(Job(self._next_job, answers.request(place)))
+            mark.reading_of = ink.digest
+            self._jobs[self._next_job] = _UnderWay(place, ink.digest, mark.last_ms)
+            self.reader.ask(Job(self._next_job, answers.request(place, ink)))
+        self._quieter.set()
 
-    async def write(self) -> None:
-        """Write the grades that came since the last call, all in one transaction."""
+    async def write(self) -> bool:
+        """Write the grades that came since the last call, all in one transaction. Returns whether there were any."""
         if not self._to_write:
-            return
+            return False
         batch, self._to_write = self._to_write, []
         answers, now_ms = self.answers, self._now_ms()
         if answers is None:
-            return
+            return False
         context = self._context(answers)
         await self._store.run(lambda db: [results.write(db, context, graded, now_ms=now_ms) for _, graded, _ in batch])
         for place, graded, up_ms in batch:
             self.grades[place] = _shown(graded.grade)
             if up_ms:
                 self._figures.penup_to_grade.add(self._now_ms() - up_ms)
+        self._quieter.set()
+        return True
 
     def _context(self, answers: Answers) -> results.Context:
         return results.Context(
@@ -200,32 +207,34 @@ class LessonDesk:
     def _on_answer(self, answer: Answer) -> None:
         job = self._jobs.pop(answer.id, None)
         answers = self.answers
-        if job is None or answers is None or job.place not in answers.ink:
+        if job is None or answers is None or job.place not in answers.marked:
             return
-        ink = answers.ink[job.place]
-        ink.reading_of = None
-        if ink.digest == job.ink:
+        mark = answers.marked[job.place]
+        mark.reading_of = None
+        if answers.ink(job.place).digest == job.ink:
             self._readings[job.place] = (job.ink, answer)
-            self._judge(job.place, answer, job.ink, self._now_ms(), job.up_ms)
-        elif ink.due_ms is None:
-            ink.due_ms = self._now_ms()
+            self._judge(job.place, answer, self._now_ms(), job.up_ms)
+        elif mark.due_ms is None:
+            mark.due_ms = self._now_ms()
 
-    def _judge(self, place: Place, answer: Answer | None, digest: str, now_ms: int, up_ms: int = 0) -> None:
+    def _judge(self, place: Place, answer: Answer | None, now_ms: int, up_ms: int = 0) -> None:
         answers = self.answers
         if answers is None:
             return
         seat, name = place
+        ink = answers.ink(place)
         pens = self.bindings.pens_of(seat, answers.started_ms, now_ms)
         made = grade(
             answers.fields[name],
-            _reading(answer),
+            _reading(answer, shared=ink.shared),
             reader=answer.reader if answer is not None else "none",
             handed_out=True,
             pen_seen=any(pen in self.linked_pens for pen, _, _ in pens),
             losses_touch=answers.is_touched(seat, name),
-            has_ink=place in answers.ink,
+            has_ink=bool(ink.strokes),
+            fits=ink.fits,
         )
-        self._to_write.append((place, results.Graded(name, answers.seats[seat], digest, made, answer), up_ms))
+        self._to_write.append((place, results.Graded(name, answers.seats[seat], ink.digest, made, answer), up_ms))
 
     def _begin(self, lesson: str, sheet: Sheet, started_ms: int, seats: dict[int, str]) -> None:
         self.answers = Answers(
@@ -260,23 +269,24 @@ class LessonDesk:
             where = PageAddress(row["section"], row["owner"], row["note"], row["page"]) if page_known else None
             if seat is not None:
                 answers.add_gap(seat, Gap(row["from_ms"], row["to_ms"], where), self._now_ms())
-        for place, ink in answers.ink.items():
-            ink.due_ms = None if graded.get(place) == ink.digest else self._now_ms()
+        for place, mark in list(answers.marked.items()):
+            mark.due_ms = None if graded.get(place) == answers.ink(place).digest else self._now_ms()
         for row in self._store.reader.execute(
             "select distinct pen from link where to_ms is null or to_ms >= ?", (answers.started_ms,)
         ):
             self.linked_pens.add(row["pen"])
 
 
-def _reading(answer: Answer | None) -> Reading | None:
+def _reading(answer: Answer | None, *, shared: bool) -> Reading | None:
+    """What was read; ink that another field may claim makes it a question."""
     if answer is None:
         return None
     return Reading(
         value=answer.value,
         confidence=answer.confidence,
-        accepted=answer.accepted,
+        accepted=answer.accepted and not shared,
         alternatives=answer.alternatives,
-        reasons=answer.reasons,
+        reasons=(*answer.reasons, "shared_ink") if shared else answer.reasons,
     )
 
 

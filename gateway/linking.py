@@ -11,18 +11,22 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
+from devices.neo.messages_control import SetSetting, Setting
+from devices.neo.session import NeoSession
 from devices.pen import Pen
 from devices.radios import Radios
 from devices.transport import Connected, Transport
 from gateway.errors import WrongUse
 from gateway.identity import secret
-from gateway.links import Change, Links
+from gateway.links import Change, Links, Live
 from gateway.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 _SHOW_S: Final = 10.0
 """How long a pen shows itself when it is asked who it is."""
+_SHOW_ARGB: Final = 0xFFF93610
+_PLAIN_ARGB: Final = 0xFF000000
 
 
 class Linking:
@@ -85,8 +89,19 @@ class Linking:
         live = self.links.of(pen)
         if live is None or live.state is None or not live.state.ready:
             raise WrongUse(f"Pen {pen} is not linked now, so it cannot show itself; `inkgate pens list` says why.")
-        live.pen.session.show_itself(now_ms=self._now_ms())
+        session = live.pen.session
+        if not isinstance(session, NeoSession):
+            raise WrongUse("This pen has no light and no beep; let somebody write with it: its row shows the ink.")
+        beeps = session.settings is None or session.settings.beep
+        self._show(live, on=True, beeps=True)
+        loop = asyncio.get_running_loop()
+        loop.call_later(_SHOW_S, lambda: self._show(live, on=False, beeps=beeps))
         return {"shows_itself_s": _SHOW_S}
+
+    def _show(self, live: Live, *, on: bool, beeps: bool) -> None:
+        now_ms = self._now_ms()
+        live.pen.session.ask(SetSetting.led(_SHOW_ARGB if on else _PLAIN_ARGB), now_ms=now_ms)
+        live.pen.session.ask(SetSetting.switch(Setting.BEEP, on=beeps), now_ms=now_ms)
 
     async def let_go(self, pen: str) -> None:
         """Hang up on a pen that is no longer ours."""
@@ -104,7 +119,8 @@ class Linking:
         for change in changes:
             if change.kind == "hello":
                 db.conn.execute(
-                    "insert into pen(mac, model, firmware, name, first_ms) values (?,?,?,?,?) on conflict(mac) do update"
+                    "insert into pen(mac, model, firmware, name, first_ms) values (?,?,?,?,?)"
+                    " on conflict(mac) do update"
                     " set model=excluded.model, firmware=excluded.firmware, name=excluded.name",
                     (change.mac, *(change.detail[k] for k in ("model", "firmware", "name")), change.at_ms),
                 )
@@ -140,7 +156,7 @@ class Linking:
     def _on_link(self, mac: str, transport: Transport) -> None:
         link = self.radios.links.get(mac)
         adapter = link.adapter if isinstance(link, Connected) else ""
-        session = self.radios.family(mac).session(self._password)
+        session = self.radios.family(mac).session(password=self._password)
         session.start(now_ms=self._now_ms())
         self.links.add(mac, Pen(transport, session), adapter, self._now_ms())
 

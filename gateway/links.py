@@ -10,10 +10,9 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from devices.pen import Pen
-
 from devices import events as pen_events
 from devices.errors import DeviceError
+from devices.pen import Pen
 from gateway.strokes import LossSeen, OddityRow, PenInk
 
 logger = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from recognition.grading import Grade
 from sqlite_utils import Database
-from sync.messages import Result, result_id
 
 from gateway.reading import Answer
+from recognition.grading import Grade
 from sync import outbox
+from sync.messages import Result, result_id
 
 VERSION: Final = 1
 

@@ -11,7 +11,7 @@ from sqlite_utils import Database, Migrations
 migrations = Migrations("gateway")
 
 _FIRST: Final = """
-create table meta(k text primary key, v text not null);
+create table box(k text primary key, v text not null);
 create table pen(mac text primary key, model text, firmware text, name text, first_ms int not null,
     adopted_ms int, forgotten_ms int);
 create table binding(id integer primary key, pen text not null, seat int not null, from_ms int not null, to_ms int,
@@ -44,8 +44,8 @@ create table reading(id integer primary key, lesson text not null, field text no
     ink text not null, reader text not null, value text, confidence real not null, accepted int not null,
     more text not null, at_ms int not null, unique(lesson, field, pupil, ink, reader));
 create table grade(id text not null, rev int not null, lesson text not null, field text not null, pupil text not null,
-    state text not null, value text, points real not null, max_points real not null, confidence real,
-    reader text not null, key text not null, ink text not null, decided_by text not null, coverage real not null,
+    state text not null, value text, points real, max_points real not null, confidence real,
+    reader text not null, key text not null, ink text not null, decided_by text not null, coverage real,
     why text not null, at_ms int not null, clock int not null, primary key(id, rev));
 create index grade_lesson on grade(lesson, pupil, field);
 create view bound as select pen, seat from binding where to_ms is null;

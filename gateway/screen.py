@@ -1,4 +1,4 @@
-"""What the pages are told, out of the running gateway's memory: the dashboard's source, and the live ink of the lesson."""
+"""What the pages are told, out of the running gateway's memory: the dashboard's source, and the lesson's live ink."""
 
 import struct
 from collections import Counter
@@ -36,6 +36,12 @@ class PackedDots(Sequence[LiveDot]):
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+
+    def copy(self) -> "PackedDots":
+        """The dots as they are now."""
+        out = PackedDots()
+        out._bytes += self._bytes
+        return out
 
     def extend(self, dots: Sequence[LiveDot]) -> None:
         """Add dots at the end."""
@@ -149,9 +155,7 @@ class Screen:
         self._last_ink[seat] = piece.up_ms
         return chunk
 
-    def _made(
-        self, answers: Answers, seat: int, piece: Piece, rows: Sequence[Row], *, ended: bool
-    ) -> LiveChunk | None:
+    def _made(self, answers: Answers, seat: int, piece: Piece, rows: Sequence[Row], *, ended: bool) -> LiveChunk | None:
         placed = answers.sheet.place(piece.page)
         if placed is None:
             return None
@@ -175,8 +179,10 @@ class Screen:
         return LiveChunk(seat, index, first_ms, dots, first=piece.shown == 0, ended=ended)
 
     def snapshot(self) -> tuple[int, Sequence[StrokeView]]:
-        """All ink of the lesson."""
-        return self._seq, [StrokeView(s.seat, s.page, s.at_ms, s.dots, s.ended) for s in self._strokes]
+        """All ink of the lesson; open strokes as they are now, since a page is told in several turns of the loop."""
+        return self._seq, [
+            StrokeView(s.seat, s.page, s.at_ms, s.dots if s.ended else s.dots.copy(), s.ended) for s in self._strokes
+        ]
 
     def seats(self) -> Sequence[SeatView]:
         """Every seat."""

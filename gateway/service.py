@@ -100,6 +100,7 @@ class Service:
         merged = await self._app.store.run(
             lambda db: roster.merge(db, pupils, key=key, now_ms=now_ms, remove_missing=remove)
         )
+        await self._app.reload_names()
         return {
             "pupils": len(pupils),
             "added": merged.added,
@@ -111,9 +112,11 @@ class Service:
     async def lesson_start(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Start a lesson with a sheet."""
         try:
-            return await self._app.desk.start(str(request["text"]))
+            said = await self._app.desk.start(str(request["text"]))
         except SheetError as error:
             raise FoundProblems("The sheet cannot be used", error.problems) from None
+        self._app.lesson_began()
+        return said
 
     async def lesson_stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Stop the lesson that runs."""

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlite_utils import Database
-from sync.outbox import migrations as outbox_migrations
 
 from gateway.errors import Missing, StoreBusy, StoreDamaged
 from gateway.schema import migrations
+from sync.outbox import migrations as outbox_migrations
 
 T = TypeVar("T")
 

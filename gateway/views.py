@@ -36,7 +36,8 @@ class Views:
         link = linking.radios.links.get(pen)
         battery = state.battery_percent if state is not None else None
         charging = state.charging if state is not None else False
-        word, adapter, code, detail = "down", None, "pen.not_heard", {}
+        word, adapter, code = "down", None, "pen.not_heard"
+        detail: dict[str, int | float | str] = {}
         if isinstance(link, Connected):
             adapter = link.adapter
             word, code = ("live", "ok") if state is not None and state.ready else ("connecting", "radio.connecting")
@@ -100,7 +101,8 @@ class Views:
             "reader_pid": app.desk.reader.pid,
             "reader_restarts": max(0, app.desk.reader.restarts),
             "linked_together_s": {
-                str(count): round(together.longest_s(count, now_ms), 1) for count in range(1, len(self.seats_by_pen) + 1)
+                str(count): round(together.longest_s(count, now_ms), 1)
+                for count in range(1, len(self.seats_by_pen) + 1)
             },
             "figures": app.figures.summary(),
             "warnings": self.warnings(),
@@ -110,7 +112,9 @@ class Views:
         """What a person should know."""
         app, out = self._app, []
         if not app.durable:
-            out.append(_warning("store.not_durable", "Ink cannot be written to the disk; it waits in memory.", "Free space."))
+            out.append(
+                _warning("store.not_durable", "Ink cannot be written to the disk; it waits in memory.", "Free space.")
+            )
         if app.disk_free_percent() < _LOW_DISK_PERCENT:
             out.append(_warning("disk.low", "The disk is almost full.", "Free space, or move box.folder."))
         for name, state in app.linking.radios.adapters_state().items():

@@ -1,8 +1,8 @@
-"""Which strokes belong to which answer field. Nothing is dropped: ink that is nobody's is a note, ink that may be of two
-fields is offered to both.
+"""Which strokes belong to which answer field.
 
-Strokes are first grouped into runs, close in time and place, and a run goes to a field as a whole: by the share of its
-ink in the field's box, its distance from it and where it begins.
+Nothing is dropped: ink that is nobody's is a note, ink that may be of two fields is offered to both. Strokes are first
+grouped into runs, close in time and place, and a run goes to a field as a whole: by the share of its ink in the field's
+box, its distance from it and where it begins.
 """
 
 from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ class Assignment:
     notes: tuple[int, ...]
     """Strokes of no field."""
     fits: bool
-    """False where most ink would lie in boxes if the page were moved: the print does not fit its sheet, read nothing."""
+    """False where much more ink would lie in boxes if the page were moved: it is not this print, read nothing."""
 
 
 @dataclass(slots=True)
@@ -178,7 +178,9 @@ def _find_home(run: _Run, boxes: NDArray[np.float32]) -> None:
     distance = _distance(run.points, boxes)
     inside = (distance <= MARGIN_MM).mean(axis=1)
     mean = distance.mean(axis=1)
-    score = 2.2 * inside - 0.22 * mean - 0.06 * distance[:, 0]
+    # Where it begins says something only of ink that reaches into a box at all.
+    start = distance[:, 0] if inside.any() else np.float32(0)
+    score = 2.2 * inside - 0.22 * mean - 0.06 * start
     order = np.argsort(-score)
     possible = [int(k) for k in order[:2] if score[k] > _AT_HOME or mean[k] < REACH_MM]
     if len(possible) > 1 and score[possible[0]] - score[possible[1]] >= _UNDECIDED:

@@ -11,7 +11,7 @@ import math
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Final, Literal, NamedTuple, Self, TypeAlias
+from typing import Annotated, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 import msgspec
 
@@ -28,6 +28,7 @@ _MAX_NUMBER: Final = 2**63 - 1
 _MAX_REV: Final = 2**31 - 1
 _MAX_AT_MS: Final = 253_402_300_799_999
 """The end of the year 9999: the last day that has a date."""
+_WHY_CHARACTERS: Final = 80
 _HEADER: Final = struct.Struct(">B8sQI")
 
 State: TypeAlias = Literal[
@@ -38,6 +39,9 @@ _Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_MAX_NUMBER)]
 _Rev: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=_MAX_REV)]
 _Key: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+T = TypeVar("T")
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,9 +185,12 @@ def unpack(payload: bytes) -> list[Row]:
         raise Unreadable(f"not compressed rows: {error}") from error
     if not inflate.eof or inflate.unused_data:
         raise Unreadable("cut short, too large, or followed by other bytes")
-    if raw.count(b"\n") + 1 != told:
-        raise Unreadable(f"{raw.count(bytes([10])) + 1} rows where {told} were told")
-    return [Row.from_json(line) for line in raw.split(b"\n")]
+    if (found := raw.count(b"\n") + 1) != told:
+        raise Unreadable(f"{found} rows where {told} were told")
+    rows = [Row.from_json(line) for line in raw.split(b"\n")]
+    if any("\0" in text for row in rows for text in (row.id, row.day, row.body)):
+        raise Unreadable("a zero character, which not every database holds")
+    return rows
 
 
 def digest(payload: bytes) -> bytes:
@@ -197,15 +204,15 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     v: Annotated[int, msgspec.Meta(ge=VERSION, le=VERSION)] = VERSION
     epoch: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{16})?$")] = ""
     """Hex; empty where an envelope's header could not be read."""
-    ok: list[tuple[_Number, _Number]] = []
+    ok: tuple[tuple[_Number, _Number], ...] = ()
     """Ranges of eseq, both ends included."""
-    refused: list[tuple[_Number | Hex32, _Word]] = []
+    refused: tuple[tuple[_Number | Hex32, _Word], ...] = ()
     """(eseq or, in hex, the digest of the whole payload; why)."""
-    conflict: list[tuple[_Key, _Rev]] = []
+    conflict: tuple[tuple[_Key, _Rev], ...] = ()
     """(id, rev): the district has this revision with other content, and keeps the one it has."""
-    digests: list[tuple[Hex32, Hex32]] = []
+    digests: tuple[tuple[Hex32, Hex32], ...] = ()
     """For each conflict (digest that is kept, digest that came), in the same order; missing from older districts."""
-    behind: list[tuple[_Key, _Rev]] = []
+    behind: tuple[tuple[_Key, _Rev], ...] = ()
     """(id, rev): a lower revision than this one of the district's came. A box that never made it was restored."""
     generation: _Word = ""
     pos: _Number = 0
@@ -228,7 +235,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """The district's ledger, retained: its generations, oldest first. Each restore of its database began a new one."""
 
-    generations: list[tuple[_Word, _Number]]
+    generations: tuple[tuple[_Word, _Number], ...]
     """(generation, the last position that it took over)."""
 
     def to_json(self) -> bytes:
@@ -250,7 +257,7 @@ HEALTH_OFFLINE: Final = b'{"state":"offline"}'
 """The last will, and a clean good-bye."""
 
 
-def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+def ranges(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
     """Whole numbers as ascending ranges, both ends included; one that comes twice counts once."""
     out: list[tuple[int, int]] = []
     for value in sorted(set(numbers)):
@@ -258,7 +265,7 @@ def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
             out[-1] = (out[-1][0], value)
         else:
             out.append((value, value))
-    return out
+    return tuple(out)
 
 
 class DaySum(NamedTuple):
@@ -278,4 +285,8 @@ def day_sum(digests: Iterable[bytes]) -> DaySum:
     return DaySum(count, f"{total:032x}")
 
 
-def _read[T](payload: str | bytes, kind: type[T], what: str) -> T: ...
+def _read(payload: str | bytes, kind: type[T], what: str) -> T:
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Unreadable(f"no {what}: {str(error)[:_WHY_CHARACTERS]}") from error

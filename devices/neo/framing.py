@@ -73,6 +73,14 @@ class Deframer:
         """Whether no frame is begun."""
         return self._body is None
 
+    def copy(self) -> "Deframer":
+        """Another one that stands at the same place of the stream."""
+        other = Deframer()
+        other._body = None if self._body is None else bytearray(self._body)
+        other._noise = bytearray(self._noise)
+        other.noise_bytes = self.noise_bytes
+        return other
+
     def feed(self, data: bytes) -> list[Frame | Fault]:
         """Take the next bytes; gives every frame and fault that ends in them, in order."""
         found: list[Frame | Fault] = []

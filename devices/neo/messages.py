@@ -145,7 +145,7 @@ class SettingsReply:
     """How the pen is set, how full it is, and whether it wants a password."""
 
     COMMAND: ClassVar[int] = 0x84
-    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<3BQHH9B2B16s3B20s")
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<3BQHH8B2B16s3B20s")
     _SHORT_BYTES: ClassVar[int] = 23
     _CHARGING: ClassVar[int] = 0x80
 
@@ -185,7 +185,6 @@ class SettingsReply:
             self.sensitivity,
             0,
             0,
-            0,
             padded(self.local_name, 16),
             0,
             0,
@@ -215,7 +214,7 @@ class SettingsReply:
             charging=bool(fields[11] & cls._CHARGING),
             stores_offline=bool(fields[12]),
             sensitivity=fields[13],
-            local_name=text(fields[17]),
+            local_name=text(fields[16]),
         )
 
 

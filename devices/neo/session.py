@@ -6,7 +6,7 @@ one is needed and may be risked, sets the pen's clock, asks for all notes, and s
 request is under way at a time; others wait. `tick` repeats or gives up what got no answer.
 
 Copies of notifications are stopped before framing: on a pen that counts its events, a notification equal to the one
-directly before it is a copy. Copies that come later are known by their count.
+directly before it is a copy (see `inlet`). Copies that come later are known by their count.
 
 A passive session only listens, from the first byte on: it takes ink without a hello and never says anything.
 """
@@ -30,7 +30,8 @@ from devices.events import (
     Unanswered,
     Version,
 )
-from devices.neo.framing import Deframer, Fault, Frame
+from devices.neo.framing import Fault, Frame
+from devices.neo.inlet import Inlet
 from devices.neo.memory import Memory
 from devices.neo.messages import (
     DEFAULT_FORCE_MAX,
@@ -70,7 +71,6 @@ SAFETY_MARGIN: Final = 3
 """A password is not sent with fewer attempts left than this: the last wrong one erases the pen."""
 
 NO_PASSWORD: Final = "0000"  # noqa: S105  the pen's word for having none
-_TWIN_BYTES: Final = 4
 _REPLY: Final = 0x80
 _COUNTING_FROM: Final = 2.12
 _PLAIN_REPLIES: Final = frozenset(
@@ -105,10 +105,9 @@ class NeoSession:
         self._password = None if password in {"", NO_PASSWORD} else password
         self._mac_expected = mac_expected
         self._passive = lenient
-        self._deframer = Deframer()
+        self._inlet = Inlet(self.counts)
         self._strokes = Strokes(self.counts, passive=lenient)
         self._memory = Memory(self.counts, passive=lenient)
-        self._previous = b""
         self._hello: bytes | None = None
         self._is_open = lenient
         self._requests = Requests()
@@ -137,18 +136,17 @@ class NeoSession:
 
     def receive(self, data: bytes, *, now_ms: int) -> Iterator[PenEvent]:
         """Take one notification; gives what it ended. Never raises, whatever the bytes."""
-        if self._is_open and self._deframer.is_idle:
+        if self._is_open and self._inlet.is_idle:
             dot = self._strokes.quick_dot(data)
             if dot is not None:
-                self._previous = data
+                self._inlet.previous = data
                 return iter((dot,))
         self._now_ms = now_ms
         if self._is_copy(data):
-            self.counts["duplicates"] += 1
+            self._inlet.leave_out(data)
             return iter(())
-        self._previous = data
         events: list[PenEvent] = []
-        for found in self._deframer.feed(data):
+        for found in self._inlet.feed(data):
             events += self._on_fault(found) if isinstance(found, Fault) else self._on_frame(found)
         return iter(events)
 
@@ -189,10 +187,14 @@ class NeoSession:
         return iter(self._strokes.broken("link_lost"))
 
     def _is_copy(self, data: bytes) -> bool:
-        if data != self._previous or len(data) < _TWIN_BYTES or not self._strokes.is_counting:
+        if not self._inlet.is_twin(data):
+            return False
+        if not self._is_open:
+            return not self._inlet.is_idle  # slices of a hello; whole frames are stale anyhow
+        if not self._strokes.is_counting:
             return False
         # Two requests of one kind may have equal answers, one directly after the other.
-        return not self._requests.is_awaited(data[1])
+        return not (self._inlet.is_idle and self._requests.is_awaited(data[1]))
 
     def _on_fault(self, fault: Fault) -> list[PenEvent]:
         self.counts["noise" if fault.kind == "noise" else f"frames_{fault.kind}"] += 1
@@ -351,7 +353,7 @@ class NeoSession:
         if answer and not self._passive:
             self._requests.say(answer)
         if is_refused:
-            self._previous = b""  # the same chunk is wanted again, and then is no copy
+            self._inlet.previous = b""  # the same chunk is wanted again, and then is no copy
         return events
 
 

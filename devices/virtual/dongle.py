@@ -72,7 +72,7 @@ class Beam:
         port.send(head + value, self, events=events, dots=dots)
 
     def lost_in_socket(self) -> None:
-        """The host died with our notifications unread: tell the pen how much it was."""
+        """The host died with notifications unread, as far as seen: tell the pen how much that is at most."""
         events, dots, self.events, self.dots = self.events, self.dots, 0, 0
         self._unread(events, dots)
 

@@ -87,9 +87,7 @@ class Outlet:
         queued = Queued(frame, events, dots)
         if events and self.faults.lose_next > 0:
             self.faults.lose_next -= events
-            self._miss("fault", queued)
-            if self.faults.lose_next <= 0:
-                self._tell()
+            self._dropped("fault", events, dots)
         elif events and len(self._queue) >= _LONGEST_QUEUE:
             self._miss("not_acknowledged", queued)
         else:

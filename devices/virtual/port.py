@@ -14,6 +14,7 @@ from devices.virtual.dongle import Beam, Dongle
 
 _CONGESTED_BYTES: Final = 65_536
 _FREE_AGAIN_BYTES: Final = 16_384
+_LOOK_S: Final = 0.02
 _COMMAND, _ACL = 1, 2
 _HEADER_BYTES: Final = 4
 _INT: Final = struct.Struct("i")
@@ -30,6 +31,7 @@ class HostPort(asyncio.Protocol):
         self._unread: set[Beam] = set()
         self._transport: asyncio.Transport | None = None
         self._descriptor = -1
+        self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A host came."""
@@ -81,7 +83,8 @@ class HostPort(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The host is too slow."""
-        self._dongle.congested = True
+        if self._dongle.port is self:
+            self._dongle.congested = True
 
     def resume_writing(self) -> None:
         """The host has caught up."""
@@ -92,6 +95,8 @@ class HostPort(asyncio.Protocol):
         """The host went: what it had not read is lost."""
         del exc
         self._transport = None
+        if self._look is not None:
+            self._look.cancel()
         self._dongle.detach(self)
         self._count_as_unread()
         for beam in self._unread:
@@ -103,12 +108,27 @@ class HostPort(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if self._unread and not transport.get_write_buffer_size() and self._host_has_read_all():
+        self._settle_read()
+        self._count_as_unread()
+        transport.write(out)
+        if self._unread and self._look is None:
+            self._look = asyncio.get_running_loop().call_later(_LOOK_S, self._look_again)
+
+    def _look_again(self) -> None:
+        """The last notification of a stroke has no next one behind it that would look."""
+        self._look = None
+        self._settle_read()
+        if self._unread and self._transport is not None:
+            self._look = asyncio.get_running_loop().call_later(_LOOK_S, self._look_again)
+
+    def _settle_read(self) -> None:
+        transport = self._transport
+        if not self._unread or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return
+        if self._host_has_read_all():
             for beam in self._unread:
                 beam.events = beam.dots = 0
             self._unread.clear()
-        self._count_as_unread()
-        transport.write(out)
 
     def _count_as_unread(self) -> None:
         for beam, events, dots in self._out_ink:

@@ -101,3 +101,8 @@ class QuietHost(Host):  # type: ignore[misc]  # bumble is seen as Any
             self.on_hci_acl_data_packet(packet)
         elif isinstance(packet, hci.HCI_Event):
             self.on_hci_event_packet(packet)
+
+    def on_command_processed(self, event: Any) -> None:  # noqa: ANN401  # a bumble packet
+        """Take a command's answer, unless who asked has given up, for which bumble raises in the middle of the loop."""
+        if self.pending_response is None or not self.pending_response.done():
+            super().on_command_processed(event)

@@ -1,14 +1,15 @@
 """`pens decode`: what a pen said, one notification a line in hex, as JSON lines.
 
 Listens only, so it takes ink from the first line on, without a hello. One line out for each thing the pen told, in
-order. Beside the kinds of events that others rely on there are `answer` (a reply that has no kind of its own; where `ok`
-is false because the pen refused, `payload` begins with its result byte), `memory` (which notes lie in the pen),
+order. Beside the kinds of events that others rely on there are `answer` (a reply that has no kind of its own; where
+`ok` is false because the pen refused, `payload` begins with its result byte), `memory` (which notes lie in the pen),
 `image_error`, and `oddity` (bytes inside a message that are wrong, such as a stored dot with a wrong sum). A message
 that is too short is `unknown`. Copies of notifications and damaged frames print nothing; how many there were stands at
 the end on stderr.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -21,6 +22,22 @@ WRONG_USE: Final = 2
 _REPLY: Final = 0x80
 _FRAMING: Final = frozenset({"noise", "cut", "too_long", "damaged"})
 _TOLD_AT_THE_END: Final = ("duplicates", "frames_cut", "frames_damaged", "frames_too_long", "noise")
+_NAMES: Final[dict[type, str]] = {
+    told.PenDown: "pen_down",
+    told.PageChanged: "page",
+    told.Dot: "dot",
+    told.Hover: "hover",
+    told.PenUp: "pen_up",
+    told.Lost: "lost",
+    told.Version: "version",
+    told.PenSettings: "settings",
+    told.PasswordState: "password",
+    told.Battery: "battery",
+    told.PowerOff: "power_off",
+    told.ImageError: "image_error",
+    told.MemoryListed: "memory",
+    told.Answered: "answer",
+}
 _SHOWN_OF_A_LINE: Final = 40
 
 
@@ -53,48 +70,39 @@ def decode_lines(
 
 def to_json(event: told.PenEvent) -> dict[str, object] | None:
     """One event as a JSON object; None for what no message told."""
+    if isinstance(event, told.OfflineStroke):
+        return _offline(event)
+    if isinstance(event, told.Oddity):
+        return _oddity(event)
+    name = _NAMES.get(type(event))
+    return None if name is None else {"event": name, **_fields(event)}
+
+
+def _fields(event: tuple[object, ...]) -> dict[str, object]:
     match event:
         case told.Dot():
-            return {"event": "dot", **_dot(event)}
+            return _dot(event)
         case told.PenDown(time_ms, tip, color):
-            return {"event": "pen_down", "time_ms": time_ms, "tip": tip, "color": _color(color)}
-        case told.PageChanged():
-            return {"event": "page", **event._asdict()}
+            return {"time_ms": time_ms, "tip": tip, "color": _color(color)}
         case told.PenUp(time_ms):
-            return {"event": "pen_up", "time_ms": time_ms}
+            return {"time_ms": time_ms}
         case told.Hover(time_ms, x, y):
-            return {"event": "hover", "time_ms": time_ms, "x": x / 100, "y": y / 100}
-        case told.Lost(events):
-            return {"event": "lost", "count": events}
-        case told.OfflineStroke():
-            return _offline(event)
-        case told.Oddity():
-            return _oddity(event)
-        case _:
-            return _about_the_pen(event)
-
-
-def _about_the_pen(event: told.PenEvent) -> dict[str, object] | None:
-    match event:
-        case told.Version():
-            return {"event": "version", **event._asdict()}
-        case told.PenSettings():
-            return {"event": "settings", **event._asdict()}
-        case told.PasswordState():
-            return {"event": "password", **event._asdict()}
-        case told.Battery():
-            return {"event": "battery", **event._asdict()}
-        case told.PowerOff(reason):
-            return {"event": "power_off", "reason": reason}
-        case told.ImageError(time_ms):
-            return {"event": "image_error", "time_ms": time_ms}
+            return {"time_ms": time_ms, "x": x / 100, "y": y / 100}
         case told.MemoryListed(notes):
-            names = ("section", "owner", "note")
-            return {"event": "memory", "notes": [dict(zip(names, note, strict=True)) for note in notes]}
-        case told.Answered(command, ok, payload):
-            return {"event": "answer", "command": command | _REPLY, "ok": ok, "payload": payload.hex()}
+            return {"notes": [dict(zip(("section", "owner", "note"), note, strict=True)) for note in notes]}
         case _:
-            return None
+            return _as_told(event)
+
+
+def _as_told(event: tuple[object, ...]) -> dict[str, object]:
+    match event:
+        case told.Lost(events):
+            return {"count": events}
+        case told.Answered(command, ok, payload):
+            return {"command": command | _REPLY, "ok": ok, "payload": payload.hex()}
+        case _:
+            fields: tuple[str, ...] = getattr(type(event), "_fields", ())
+            return dict(zip(fields, event, strict=True))
 
 
 def _dot(dot: told.Dot) -> dict[str, object]:
@@ -148,8 +156,8 @@ def decode() -> int:
         shown = line if len(line) <= _SHOWN_OF_A_LINE else line[:_SHOWN_OF_A_LINE] + "…"
         click.echo(f"line {number} is not hex: {shown!r}; one notification a line, two digits a byte", err=True)
 
-    stdin = click.get_text_stream("stdin", encoding="utf-8", errors="replace")
-    for event in decode_lines(stdin, session=session, on_bad_line=on_bad_line):
+    lines = (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
+    for event in decode_lines(lines, session=session, on_bad_line=on_bad_line):
         click.echo(json.dumps(event))
     told_at_the_end = [f"{name} {session.counts[name]}" for name in _TOLD_AT_THE_END if session.counts[name]]
     if told_at_the_end:

@@ -149,7 +149,8 @@ def _summary(report: dict[str, Any]) -> None:
     )
     click.echo(
         f"{report['answers_expected']} answers: {report['answers_right']} read right, {report['answers_unsure']} left "
-        f"to a person, {report['answers_wrong']} wrong. {report.get('results_in_district', '?')} results in the district."
+        f"to a person, {report['answers_wrong']} wrong. "
+        f"{report.get('results_in_district', '?')} results are in the district."
     )
     for fault in report["faults"]:
         click.echo(f"! {fault}")

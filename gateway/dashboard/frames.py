@@ -114,5 +114,7 @@ def _cut(chunk: LiveChunk) -> Iterable[LiveChunk]:
         part: Sequence[LiveDot] = dots[start : start + MOST_DOTS]
         last = start + MOST_DOTS >= len(dots)
         at_ms += part[0][3] if start else 0
-        yield LiveChunk(chunk.seat, chunk.page, at_ms, part, first=chunk.first and not start, ended=chunk.ended and last)
+        yield LiveChunk(
+            chunk.seat, chunk.page, at_ms, part, first=chunk.first and not start, ended=chunk.ended and last
+        )
         at_ms += sum(dot[3] for dot in part[1:])

@@ -43,7 +43,7 @@ _HEADERS: Final = {
         " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with `no-referrer` a browser names no origin on a form of ours
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
@@ -102,7 +102,9 @@ class _Pages:
             Route("/login", self.login, methods=["POST"]),
             Route("/logout", self.logout, methods=["POST"]),
             Route("/words/{language}.json", self.words),
+            Route("/api/session", self.session),
             Route("/api/seats/{seat:int}", self.pupil),
+            Route("/favicon.ico", self.icon),
             Route("/livez", self.livez),
             Route("/readyz", self.readyz),
             WebSocketRoute("/feed", self.feed),
@@ -147,6 +149,15 @@ class _Pages:
         if language not in LANGUAGES:
             return PlainTextResponse("unknown language", 404)
         return FileResponse(CATALOGUE / f"{language}.json", media_type="application/json")
+
+    async def icon(self, request: Request) -> Response:
+        """For a browser that asks at the old place."""
+        del request
+        return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
+
+    async def session(self, request: Request) -> Response:
+        """Whose cookie came; a page whose feed is refused asks it, because a browser hides why."""
+        return JSONResponse({"role": self._access.role(request.cookies.get(COOKIE))})
 
     async def pupil(self, request: Request) -> Response:
         """One pupil's answers."""
@@ -270,6 +281,15 @@ def build_app(
 
 
 class _Uvicorn(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and say when it is so."""
+        await super().startup(sockets=sockets)
+        self.up.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the gateway."""
@@ -316,8 +336,9 @@ async def serve(app: ASGIApp, host: str, port: int) -> Serving:
     )
     server = _Uvicorn(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.01)
+    up = asyncio.create_task(server.up.wait())
+    await asyncio.wait({up, task}, return_when=asyncio.FIRST_COMPLETED)
+    up.cancel()
     if task.done():
         await task
         raise OSError(f"the page could not be served on {host}:{port}")

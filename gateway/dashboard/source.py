@@ -21,7 +21,7 @@ AnswerState: TypeAlias = Literal[
 LinkWord: TypeAlias = Literal["live", "connecting", "down"]
 
 LiveDot: TypeAlias = tuple[int, int, int, int]
-"""x and y in hundredths of a millimetre on the sheet's page, force 0..255, ms since the dot before (0 for the first)."""
+"""x and y in hundredths of a millimetre on the sheet's page, force 0..255, ms since the dot before; 0 for the first."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom in mm on the sheet's page."""

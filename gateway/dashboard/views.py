@@ -19,9 +19,7 @@ from gateway.dashboard.source import (
     StatusView,
 )
 
-TileState: TypeAlias = Literal[
-    "down", "connecting", "gap", "waiting", "writing", "paused", "still", "ask", "done"
-]
+TileState: TypeAlias = Literal["down", "connecting", "gap", "waiting", "writing", "paused", "still", "ask", "done"]
 """`down`: no link, and not everything is answered; `gap`: ink is missing; `waiting`: not started; `still`: no ink for
 two minutes and not done; `ask`: done, and something is unsure."""
 
@@ -99,10 +97,8 @@ class BoxMessage:
 def tile_state(seat: SeatView, now_ms: int) -> TileState:
     """The one word of a seat."""
     done = seat.fields > 0 and seat.answered + seat.unsure >= seat.fields
-    if seat.link == "down" and not done:
-        return "down"
-    if seat.link == "connecting" and not done:
-        return "connecting"
+    if seat.link != "live" and not done:
+        return seat.link
     quiet_ms = None if seat.ink_at_ms is None else now_ms - seat.ink_at_ms
     if quiet_ms is not None and quiet_ms < WRITING_MS and seat.link == "live":
         return "writing"
@@ -110,6 +106,10 @@ def tile_state(seat: SeatView, now_ms: int) -> TileState:
         return "gap"
     if done:
         return "ask" if seat.unsure else "done"
+    return _unfinished(quiet_ms)
+
+
+def _unfinished(quiet_ms: int | None) -> TileState:
     if quiet_ms is None:
         return "waiting"
     return "still" if quiet_ms >= STILL_MS else "paused"

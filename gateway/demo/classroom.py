@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from devices.virtual.pen import VirtualPen
-from devices.virtual.room import VirtualRoom
 from numpy.typing import NDArray
-from recognition.handwriting.model import Model
-from recognition.handwriting.pupil import Pupil
-from recognition.sheets import bundled, load
 
 from devices.events import PageChanged
 from devices.virtual.motion import to_dots
+from devices.virtual.pen import VirtualPen
+from devices.virtual.room import VirtualRoom, mac_of
 from gateway.demo.lives import Intention, intentions
+from recognition.handwriting.model import Model
+from recognition.handwriting.pupil import Pupil
 from recognition.pages import PageAddress
+from recognition.sheets import bundled, load
 
 _THINKING_S: Final = (0.4, 2.2)
 _TROUBLES_S: Final = (4.0, 9.0)
@@ -41,12 +41,13 @@ class Classroom:
         self.sheet = load(bundled("demo.toml"))
         self.card = load(bundled("link-card.toml"))
         self.speed: float = options.speed
+        self.count = 0
         model = Model.load()
         self.pupils = {seat: Pupil(options.seed * 1000 + seat, model) for seat in range(1, options.pens + 1)}
 
     def pen(self, seat: int) -> VirtualPen:
         """The pen of a seat."""
-        return self.room.pens[seat - 1]
+        return self.room.pens[mac_of(seat)]
 
     async def write_card(self) -> None:
         """Every pupil ticks the box of the own seat."""
@@ -111,7 +112,12 @@ class Classroom:
             await asyncio.sleep(max(0.0, timed[0, 2] - last_ms) / 1000)
             last_ms = float(timed[-1, 2])
             timed[:, 2] -= timed[0, 2]
-            await pen.write(PageChanged(*page), to_dots(timed, hz=80))
+            await pen.write(PageChanged(*page), to_dots(timed, hz=80, seed=self._strokes(seat)))
+
+    def _strokes(self, seat: int) -> int:
+        """A number of its own for each stroke of the class: the seed of how its dots scatter."""
+        self.count += 1
+        return self.count * 100 + seat
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)
@@ -122,14 +128,14 @@ class Classroom:
             return
         dice = random.Random(f"{self.options.seed}/troubles/{number}")  # noqa: S311  as above
         await self._pause(5)
-        self.pen(dice.choice(list(self.pupils))).die_of_battery()
+        await self.pen(dice.choice(list(self.pupils))).battery_dies()
         while True:
             await self._pause(dice.uniform(*_TROUBLES_S))
             pen = self.pen(dice.choice(list(self.pupils)))
             if dice.random() < 0.5:  # noqa: PLR2004  as likely one as the other
                 pen.drop_link()
             else:
-                pen.leave_range(dice.uniform(1.0, 4.0) / self.speed)
+                pen.out_of_range(dice.uniform(1.0, 4.0) / self.speed)
 
 
 class Truth:
@@ -157,7 +163,7 @@ async def _serve(options: argparse.Namespace) -> None:
     end = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, end.set)
     truth = Truth(options.truth)
-    room = VirtualRoom(options.folder, pens=options.pens, adapters=4, seed=options.seed, ledger=truth.write)
+    room = VirtualRoom(options.folder, pens=options.pens, seed=options.seed, ledger=truth.write)
     await room.start()
     classroom = Classroom(room, truth, options)
     _say("ready")

@@ -1,7 +1,8 @@
 """The demo: four children, the product's own commands, and the books at the end.
 
 Everything is done as a school would: settings in a file, the roster imported, the join window opened, pens bound by the
-link card, a lesson started and stopped, each by the command that README names. The databases are read when all has ended.
+link card, a lesson started and stopped, each by the command that README names. The databases are read when all has
+ended.
 """
 
 import asyncio
@@ -15,11 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sync.nats import nats_binary, nats_config
-
 from gateway.demo.books import Books, close_books
 from gateway.errors import GatewayError
 from gateway.supervisor import Child, Supervisor
+from sync.nats import nats_binary, nats_config
 
 _SETUP_S: Final = 60.0
 _LESSON_S: Final = 600.0
@@ -205,7 +205,7 @@ port = {self.options.port}
 
     async def _receipted(self) -> bool:
         said = json.loads(await self._command("sync", "status", "--json"))
-        return said["fresh"] + said["waiting"] == 0
+        return bool(said["fresh"] + said["waiting"] == 0)
 
     async def _until(self, done: Callable[[], Any], limit_s: float, otherwise: str) -> None:
         end = time.monotonic() + limit_s

@@ -4,6 +4,7 @@ For the virtual classroom, tests and load. It must never be used to state an acc
 come from real ink of writers whom the reader has not seen.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +43,8 @@ _SMALL: Final = "abcdefghijklmnopqrstuvwxyz"
 
 _FAITH: Final = 4.0
 """How far a writer keeps to its forms: set so that digits of these hands lie as far apart as those of people."""
+_LOOSE: Final = 0.1
+"""Above this a form holds shapes of several kinds, and a mixture of them may be none."""
 _MARK_PACE: Final = 1.25
 """The pace at which the times of the drawn marks were set."""
 _BORDER_MM: Final = 0.15
@@ -91,7 +94,7 @@ class Hand:
             cap_mm: Height of a digit; None: the writer's own, 4 to 9 mm.
             pace: Time taken, 1 as the adults learnt from; 1.25 is a guess at a child.
             hz: Dots a second.
-            variety: 1 as learnt, less: rare forms are rarer.
+            variety: 1 as learnt, less: rare and loose forms are rarer; 0.7 for the demo.
         """
         own = np.random.default_rng([seed, 1])
         traits, (shaky, heavy) = own.normal(size=10).clip(-2, 2), own.random(2).tolist()
@@ -159,11 +162,11 @@ class Hand:
         wrong, right = self._laid(first), self._laid(then)
         if not wrong.characters or not right.characters:
             raise ValueError("a correction needs something to cross out and something to write")
-        apart = 0.6
+        apart = 0.75
         cap = self._fitting_cap(cap_mm or self.cap_mm, wrong.width + apart + right.width, width_mm)
         strokes = self._drawn(wrong, x_mm, y_mm, cap)
         crossed = bounds(strokes)
-        strokes = followed(strokes, self.strike(crossed, kind), 0.5)
+        strokes = followed(strokes, self.strike(crossed, kind), 0.9)
         strokes = followed(strokes, self._drawn(right, crossed[2] + apart * cap, y_mm, cap), 0.6)
         return _within(strokes, x_mm, width_mm)
 
@@ -204,7 +207,7 @@ class Hand:
         """Characters one after the other, as this writer spaces them."""
         characters: list[list[Piece]] = []
         at = width = 0.0
-        for character, following in zip(text, text[1:] + " ", strict=True):
+        for character, following in itertools.pairwise(text + " "):
             if character == " ":
                 at += self.space
                 continue
@@ -297,6 +300,9 @@ class Hand:
             own = np.random.default_rng([self.seed, 3, number])
             first, last = model.first[number : number + 2]
             weight = model.weight[first:last] ** (1 / self.variety)
+            if self.variety < 1:
+                tight = np.minimum(1, _LOOSE / model.looseness[first:last])
+                weight *= tight ** (4 * (1 / self.variety - 1))
             odds = own.gamma((model.concentration[number] * weight / weight.sum()).clip(1e-3)) + 1e-12
             odds **= _FAITH
             rows = slice(model.row[first], model.row[last])

@@ -37,7 +37,9 @@ def strike(box: Box, kind: Strike, rng: np.random.Generator) -> list[Piece]:
     width, height = right - left, bottom - top
     if kind in ("line", "double"):
         ends = np.empty((1 if kind == "line" else 2, 2, 2))
-        ends[..., 0] = (-0.06, 1.06)
+        # Over narrow things it goes further out than over wide ones, as a part of them.
+        out = 0.06 + 0.15 * height / max(width, 0.2 * height)
+        ends[..., 0] = (-out, 1 + out)
         ends[..., 1] = rng.uniform(0.3, 0.65, ends.shape[:2])
         return _lines(_in(box, ends), bow=0.03 * height, seconds=0.25, rng=rng)
     count = max(6, int(2.2 * width / max(0.25 * height, 0.8))) if kind == "zigzag" else 16

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
@@ -29,7 +30,7 @@ _POINTS: Final = 24
 _MAX_STROKES: Final = 4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Model:
     """C characters, F forms, D directions, A style axes."""
 
@@ -89,6 +90,12 @@ class Model:
         except (KeyError, ValueError, TypeError, zipfile.BadZipFile, EOFError, zlib.error):
             raise ModelError(f"{source.name} is no learnt hand, or is damaged") from None
 
+    @cached_property
+    def looseness(self) -> NDArray[np.float64]:
+        """(F,): mean square change of a form's points. A loose form, above 0.1, holds shapes of several kinds."""
+        squares = (self.directions**2).sum(axis=1) / _POINTS
+        return np.asarray(np.add.reduceat(squares, self.row[:-1]))
+
     @property
     def characters(self) -> str:
         """What it can write, in the file's order."""
@@ -122,6 +129,7 @@ def _check(stored: Stored) -> None:
         and stored["rank"].sum(dtype=np.int64) == directions
         and (first[0], first[-1]) == (0, forms)
         and (np.diff(first) > 0).all()
+        and (stored["rank"] > 0).all()
         and (points.sum(axis=1) == _POINTS).all()
         and all(len(character) == 1 for character in stored["characters"].tolist())
     )

@@ -49,7 +49,8 @@ def resampled(strokes: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
         out[start : start + count, 1] = np.interp(at, along, xy[:, 1] - traces[0][0][0, 1])
         out[start + 1 : start + count, 2] = 1
         start += count
-    return centred(out[None])[0]
+    whole: NDArray[np.float32] = centred(out[None])[0]
+    return whole
 
 
 def centred(points: NDArray[np.float32]) -> NDArray[np.float32]:

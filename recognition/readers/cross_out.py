@@ -1,8 +1,8 @@
 """Crossed-out ink: which strokes the child took back, and which strokes did it. Nothing is deleted, ink gets a role.
 
-A scratch is a scribble, a strike line or a cross over ink that was there before it; without earlier ink under it nothing
-is a scratch. A line that may as well be a part of a character (the bar of a 7, the slash of a 0) makes the field
-doubtful instead.
+A scratch is a scribble, a strike line or a cross over ink that was there before it; without earlier ink under it
+nothing is a scratch. A line that may as well be a part of a character (the bar of a 7, the slash of a 0) makes the
+field doubtful instead.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,8 @@ _SPANS: Final = 0.75
 _BESIDE_PAUSE_MS: Final = 700
 _STICKS_OUT: Final = 0.2
 _LEAST_HEIGHT_MM: Final = 1.5
+_MIDDLE: Final = 0.35
+"""So far from the middle, in heights, a line may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +150,16 @@ def _passes_through(line: Shape, shape: Shape) -> bool:
     left, top, right, bottom = shape.box
     if bottom - top < _LEAST_HEIGHT_MM:
         return False
-    x, y = (left + right) / 2, (top + bottom) / 2
-    (x0, y0), (x1, y1) = line.xy[0].tolist(), line.xy[-1].tolist()
-    if abs(x1 - x0) >= abs(y1 - y0):
-        if not min(x0, x1) <= x <= max(x0, x1):
-            return False
-        at = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-        return abs(at - y) <= 0.35 * (bottom - top)
-    if not min(y0, y1) <= y <= max(y0, y1):
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    size = (max(right - left, 1.0), bottom - top)
+    first, last = line.xy[0].tolist(), line.xy[-1].tolist()
+    along = 0 if abs(last[0] - first[0]) >= abs(last[1] - first[1]) else 1
+    share = (middle[along] - first[along]) / (last[along] - first[along])
+    if not 0 <= share <= 1:
         return False
-    at = x0 + (x1 - x0) * (y - y0) / (y1 - y0)
-    return abs(at - x) <= 0.35 * max(right - left, 1.0)
+    across = 1 - along
+    at = float(first[across] + (last[across] - first[across]) * share)
+    return abs(at - middle[across]) <= _MIDDLE * size[across]
 
 
 def _spans(line: Shape, box: Box) -> bool:
@@ -166,18 +167,20 @@ def _spans(line: Shape, box: Box) -> bool:
     width, height = box[2] - box[0], box[3] - box[1]
     out = 0.1 * width + 0.3
     sticks_out = line.box[0] <= box[0] - out and line.box[2] >= box[2] + out
-    return sticks_out or bool(line.length >= 0.8 * np.hypot(width, height) and line.box[2] - line.box[0] > 0.6 * width > 1)
+    return sticks_out or bool(
+        line.length >= 0.8 * np.hypot(width, height) and line.box[2] - line.box[0] > 0.6 * width > 1
+    )
 
 
 def _with_parts(work: _Work, hit: list[int], number: int) -> list[int]:
     """The strokes hit and those that stand over or under them: the other strokes of the same characters."""
-    found = set(hit)
-    for k in work.standing(number):
-        box = work.shapes[k].box
-        middle = (box[0] + box[2]) / 2
-        if any(work.shapes[h].box[0] - 0.3 <= middle <= work.shapes[h].box[2] + 0.3 for h in hit):
-            found.add(k)
-    return sorted(found)
+    parts = [k for k in work.standing(number) if any(_share_column(work.shapes[k], work.shapes[h]) for h in hit)]
+    return sorted({*hit, *parts})
+
+
+def _share_column(one: Shape, other: Shape) -> bool:
+    """Whether the middle of one is over or under the other."""
+    return any(b.box[0] - 0.3 <= (a.box[0] + a.box[2]) / 2 <= b.box[2] + 0.3 for a, b in ((one, other), (other, one)))
 
 
 def _columns(boxes: Sequence[Box]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from recognition.readers.reading import ReadRequest, Reading, Thresholds
+from recognition.readers.reading import Reading, ReadRequest, Thresholds
 from recognition.readers.shapes import Shape, crossing, distance_to, shape_of
 from recognition.sheets import Box, Choice
 
@@ -21,7 +21,6 @@ _CROSS_GAP_MS: Final = 3000
 _IN_BOX_MM: Final = 0.5
 _NEAR_MM: Final = 5.0
 _CORNER_RISE_MM: Final = 1.0
-_MOSTLY: Final = 0.6
 _FAR_SIDE: Final = 2.0
 _SURE: Final = 0.99
 _LINE_SURE: Final = 0.95
@@ -209,7 +208,7 @@ def _along(shape: Shape, middle: tuple[float, float], boxes: Sequence[Box]) -> t
     if total <= 0:
         return _at(middle, boxes)
     best = max(range(len(boxes)), key=shares.__getitem__)
-    if shares[best] >= 0.8 * total:  # noqa: PLR2004  # the others are only grazed
+    if shares[best] >= 0.8 * total:
         return (best,)
     return tuple(k for k, share in enumerate(shares) if share > 0.1 * total)
 

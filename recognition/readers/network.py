@@ -1,15 +1,14 @@
 """The door to OpenCV: runs the character net by cv2.dnn's new engine. A `CharacterModel`; not for two threads at once.
 
-Beside `characters.onnx` stands `characters.json`: thresholds, the hash of the net, characters with the answers that the
-net must give, and hashes of the writers that it learnt from. A net that does not give its own answers is not used: OpenCV's
-engines have given wrong numbers without a word before (ConvTranspose1d in 5.0's classic one).
+Beside `characters.onnx` stands `characters.json`: thresholds, the hash of the net, characters with the answers that
+the net must give, and hashes of the writers that it learnt from. A net that does not give its own answers is not used:
+OpenCV's engines have given wrong numbers without a word before (ConvTranspose1d in 5.0's classic one).
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import cv2
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from recognition.errors import ModelError
 from recognition.readers.characters import maps, resampled, sequences
+from recognition.readers.reading import Thresholds
 
 DIGITS: Final = "0123456789"
 CAPITALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -45,18 +45,19 @@ class CharacterNetwork:
         if self.sha256 != about["sha256"]:
             raise ModelError(f"{folder / 'characters.onnx'} is not the net that characters.json describes")
         self.version = f"characters-{self.sha256[:12]}"
-        self.thresholds: Mapping[str, float] = MappingProxyType(dict(about["thresholds"]))
-        """Kind -> the least confidence that is relied on: `digit`, `number`, `letter`, `choice`."""
+        self.thresholds = Thresholds(**about["thresholds"])
+        """The least confidences that are relied on; a number's is the least of its digits'."""
         self.training_writers: frozenset[str] = frozenset(about["training_writers"])
         """Hashes (`recognition.training.inkset.writer_hash`) of the writers that the net learnt from."""
+        self.engine = f"OpenCV {cv2.__version__}"
         self._net = _opened(net)
         self._test(about["self_test"])
 
     def scores(self, strokes_batch: Sequence[Sequence[NDArray[np.floating]]], alphabet: str) -> NDArray[np.float32]:
         """Probabilities of each character of `alphabet`; last column: none of these. See `CharacterModel`.
 
-        A character that the net does not know gets 0. A digit question never weighs capitals and the other way round: an
-        O in a digit's place is a 0.
+        A character that the net does not know gets 0. A question of digits never weighs capitals, and the other way
+        round: an O in a digit's place is a 0.
         """
         return probabilities(self.logits(strokes_batch), alphabet)
 
@@ -88,7 +89,9 @@ class CharacterNetwork:
         except (cv2.error, ValueError) as error:
             raise ModelError(f"the character net does not run here: {error}") from None
         if not away <= _TOLERANCE:
-            raise ModelError(f"the character net is {away:.2g} away from its stored answers; OpenCV is {cv2.__version__}")
+            raise ModelError(
+                f"the character net is {away:.2g} away from its stored answers; OpenCV is {cv2.__version__}"
+            )
 
 
 def probabilities(logits: NDArray[np.float32], alphabet: str) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ _RING_ONE_WAY: Final = 0.75
 _RING_HOLLOW: Final = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shape:
     """One stroke, its points a third of a millimetre apart."""
 

@@ -52,7 +52,7 @@ class Field:
     key_version: int = 1
     choices: tuple[Choice, ...] = ()
     several: bool = False
-    options: KeyOptions = KeyOptions()
+    options: KeyOptions = field(default_factory=KeyOptions)
     max_digits: int = 3
     seat: int | None = None
 

@@ -96,17 +96,13 @@ def right_forms(keys: Sequence[str], options: KeyOptions) -> list[str]:
 def _compare_one(written: str, key: str, options: KeyOptions) -> Verdict:
     if written == key:
         return "right"
-    if options.exact_form:
-        return "wrong"
     wanted = _amount(key, options)
-    if wanted is None:
+    if options.exact_form or wanted is None:
         return "wrong"
     said = _amount(written, options)
-    if said is None:
+    if said is None or said.unit not in {None, *_UNITS}:
         return "ask"
     unit = options.unit or wanted.unit
-    if said.unit is not None and said.unit not in _UNITS:
-        return "ask"
     if said.unit not in (None, unit):
         return _compare_units(said, wanted, unit, options)
     if said.value != wanted.value:

@@ -1,4 +1,4 @@
-"""`python -m recognition.training --ink DIR`: makes the models of `recognition/models` again from a folder of insets."""
+"""`python -m recognition.training --ink DIR`: makes the models of `recognition/models` again from insets."""
 
 import argparse
 import importlib

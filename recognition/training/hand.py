@@ -93,13 +93,13 @@ class _Learnt:
 
 
 def learn_and_save(ink_dir: Path, out: Path) -> None:
-    """Learn the hand from all writers of the insets under `ink_dir` and write the file.
+    """Learn the hand from all writers of the insets under `ink_dir` and write `hand.npz` into the folder `out`.
 
     Raises:
-        FileNotFoundError: An inset is not there.
+        FileNotFoundError: An inset, or `out`, is not there.
         InkError: A file is no inset.
     """
-    save(learn(read_ink(ink_dir)), out)
+    save(learn(read_ink(ink_dir)), out / "hand.npz")
 
 
 def save(arrays: Mapping[str, NDArray[np.generic]], out: Path) -> None:
@@ -173,12 +173,13 @@ def _characters(ink: Iterator[tuple[str, Sample]]) -> dict[str, _Character]:
         if traces and counts[sample.label, sample.writer] <= _MOST_OF_A_WRITER:
             scale = f"{sample.writer}|{name}|{sample.unit_mm}"
             found[sample.label].append((sample, scale, traces))
-    return {
+    gathered = {
         character: _character(found[character], quota)
         for alphabet, quota in _QUOTAS.items()
         for character in alphabet
         if character in found
     }
+    return {character: ink for character, ink in gathered.items() if ink.clusters.max() >= 0}
 
 
 def _character(found: Sequence[tuple[Sample, str, list[Trace]]], quota: int) -> _Character:
@@ -257,8 +258,9 @@ def _form_sizes(learnt: _Learnt) -> tuple[Floats, float]:
     characters = np.array([form.character for form in learnt.forms])
     heights = log_heights - np.array([of_scale[scale] for scale in scales.tolist()])
     usual = {
-        alphabet: float(np.mean([np.median(heights[characters[forms] == character]) for character in reference]))
+        alphabet: float(np.mean([np.median(heights[characters[forms] == character]) for character in known]))
         for alphabet, reference in _HEIGHT_OF.items()
+        if (known := [character for character in reference if character in characters])
     }
     # Signs have no height of their own: they are measured by the digits of those who wrote both.
     beside = [
@@ -266,11 +268,12 @@ def _form_sizes(learnt: _Learnt) -> tuple[Floats, float]:
         for scale, effect in of_scale.items()
         if "symbols" in scale and (digits := scale.replace("symbols", "digits")) in of_scale
     ]
-    usual[SIGNS] = usual[DIGITS] - float(np.median(beside))
+    if beside:
+        usual[SIGNS] = usual[DIGITS] - float(np.median(beside))
     sizes = np.zeros(len(learnt.forms))
     for index, character in enumerate(characters.tolist()):
         middle = np.median([of_form[other] for other in np.flatnonzero(characters == character).tolist()])
-        height = next(height for alphabet, height in usual.items() if character in alphabet)
+        height = next((height for alphabet, height in usual.items() if character in alphabet), usual[DIGITS])
         sizes[index] = np.clip(of_form[index], middle - 0.15, middle + 0.15) - height
     return sizes, steady_sd(rest)
 

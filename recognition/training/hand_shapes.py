@@ -128,7 +128,10 @@ def clusters_of(shapes: Floats, stroke_counts: Ints, writers: NDArray[np.str_], 
             spreads[widest] = 0.0
     for _ in range(5):
         parts = [members for members in _settled(flat, stroke_counts, parts) if stands(members)]
-    return np.select(parts, list(range(len(parts))), -1) if parts else np.full(len(flat), -1)
+    clusters = np.full(len(flat), -1)
+    for number, members in enumerate(parts):
+        clusters[members] = number
+    return clusters
 
 
 def _spread(flat: Floats) -> float:
@@ -149,6 +152,8 @@ def _halved(flat: Floats) -> NDArray[np.bool_]:
 
 def _settled(flat: Floats, stroke_counts: Ints, parts: list[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
     """Every shape goes to the nearest mean among those with its stroke count."""
+    if not parts:
+        return []
     means = np.array([flat[members].mean(axis=0) for members in parts])
     kinds = np.array([stroke_counts[members][0] for members in parts])
     distance = ((flat[:, None] - means) ** 2).sum(axis=2)

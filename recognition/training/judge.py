@@ -37,11 +37,8 @@ class Judged:
         return {name: round(value, 5) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
-def judged(
-    right: NDArray[np.bool_], confidence: NDArray[np.floating], writer: NDArray[np.str_], threshold: float
-) -> Judged:
-    """Figures of n >= 1 answers: whether the best reading is right, how sure it was, and who wrote it."""
-    accepted = confidence >= threshold
+def judged(right: NDArray[np.bool_], accepted: NDArray[np.bool_], writer: NDArray[np.str_]) -> Judged:
+    """Figures of n >= 1 answers: whether the best reading is right, whether it is relied on, and who wrote it."""
     wrong = int((accepted & ~right).sum())
     kept = int(accepted.sum())
     by_writer = [right[writer == name] for name in np.unique(writer)]
@@ -99,8 +96,8 @@ def threshold_for(
 ) -> float:
     """The lowest threshold above 1/2 that keeps the error and the foreign ink taken within bounds.
 
-    Where that would accept too little, the one that accepts just enough: refusing too much helps nobody, and the figures
-    tell the rest.
+    Where that would accept too little, the one that accepts just enough: refusing too much helps nobody, and the
+    figures tell the rest.
 
     Args:
         right: n answers of validation writers: read right?

@@ -1,6 +1,5 @@
-"""Made-up ink that is no character, for the class "other": what a box holds when no single answer can be read in it."""
+"""Made-up ink that is no character, for the class "other": what a box holds when no single answer is in it."""
 
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -28,10 +27,7 @@ def junk(digits: NDArray[np.float32], count: int, rng: np.random.Generator) -> N
         count: How many.
         rng: What chooses.
     """
-    kinds: tuple[Callable[[NDArray[np.float32], np.random.Generator], Strokes], ...] = (
-        *(_overlaid, _beside, _overlaid, _beside),
-        *(_crossed_out, _zigzag, _curl, _dots),
-    )
+    kinds = (_overlaid, _beside, _overlaid, _beside, _crossed_out, _zigzag, _curl, _dots)
     return np.stack([resampled(kinds[place % len(kinds)](digits, rng)) for place in range(count)])
 
 
@@ -51,14 +47,15 @@ def _beside(digits: NDArray[np.float32], rng: np.random.Generator) -> Strokes:
 
 def _crossed_out(digits: NDArray[np.float32], rng: np.random.Generator) -> Strokes:
     """A digit under a zigzag or under two strokes; a single bar may belong to a 7 or a 0."""
-    over = _zigzag(digits, rng) if rng.random() < 0.5 else [_bar(rng), _bar(rng)]
+    over = _zigzag(digits, rng) if rng.integers(2) else [_bar(rng), _bar(rng)]
     return _one(digits, rng) + over
 
 
 def _bar(rng: np.random.Generator) -> NDArray[np.float64]:
     slope = rng.uniform(-1, 1)
     ends = np.array([[-1.1, slope], [1.1, -slope]]) + rng.normal(0, 0.1, (2, 2))
-    return ends[0] + np.linspace(0, 1, 12)[:, None] * (ends[1] - ends[0])
+    bar: NDArray[np.float64] = ends[0] + np.linspace(0, 1, 12)[:, None] * (ends[1] - ends[0])
+    return bar
 
 
 def _zigzag(digits: NDArray[np.float32], rng: np.random.Generator) -> Strokes:

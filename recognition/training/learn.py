@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from recognition.readers.characters import POINTS, centred, maps, sequences
 from recognition.readers.network import CAPITALS, DIGITS
-from recognition.training.junk import junk
+from recognition.training.junk import junk, strokes_of
 from recognition.training.net import CharacterNet
 from recognition.training.reader_ink import OTHER, ReaderInk
 
@@ -21,7 +21,13 @@ _SMOOTHING: Final = 0.02
 _KEEP_AVERAGE: Final = 0.998
 _DOUBTED_FROM: Final = 0.5
 """From this share of the epochs on, samples that the net itself finds all but impossible are left out: wrong labels."""
-_IMPOSSIBLE: Final = 0.01
+_IMPOSSIBLE: Final = 0.03
+_DIGITS_TIMES: Final = 2
+"""How often a digit comes in an epoch while everything else comes once."""
+_RESTYLED: Final = 0.3
+"""Share of the characters whose strokes are written in another order, direction or from another start."""
+_CLOSED: Final = 0.35
+"""Ends of a stroke so near, in half sizes, make it a loop that may start elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +48,36 @@ def learn(ink: ReaderInk, plan: Plan) -> CharacterNet:
     rng = np.random.default_rng(plan.seed)
     net, average = CharacterNet(), CharacterNet()
     average.load_state_dict(net.state_dict())
-    made = int(len(ink) * _JUNK_SHARE)
-    steps = -(-(len(ink) + made) // _BATCH) * plan.epochs
+    source = ink.points[(ink.label < len(DIGITS)) & (ink.label != 1)]
+    again = np.where(ink.label < len(DIGITS), _DIGITS_TIMES, 1)
+    made = int(again.sum() * _JUNK_SHARE)
+    steps = -(-(int(again.sum()) + made) // _BATCH) * plan.epochs
     chooser = torch.optim.AdamW(net.parameters(), plan.rate, weight_decay=0.02)
     pace = torch.optim.lr_scheduler.OneCycleLR(chooser, plan.rate, total_steps=steps, pct_start=0.15)
-    source = ink.points[(ink.label < len(DIGITS)) & (ink.label != 1)]
     trusted = np.ones(len(ink), np.bool_)
     for epoch in range(plan.epochs):
         began, losses = time.monotonic(), []
         if epoch == int(plan.epochs * _DOUBTED_FROM):
             trusted = _believable(average, ink)
-        for points, label, weights in _batches(ink.taken(trusted), junk(source, made, rng), rng):
+        for points, label, weights in _batches(
+            ink.taken(np.repeat(np.flatnonzero(trusted), again[trusted])), junk(source, made, rng), rng
+        ):
             weighed = torch.from_numpy(weights)
             losses_now = _losses(net(*seen(changed(points, rng))), torch.from_numpy(label))
             loss = (losses_now * weighed).sum() / weighed.sum()
             chooser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call,unused-ignore]  # torch has no types for it
+            loss.backward()
             chooser.step()
             pace.step()
             _follow(average, net)
             losses.append(loss.item())
         doubted = int((~trusted).sum())
-        print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}, {doubted} doubted, {time.monotonic() - began:.0f} s", flush=True)
-    return average.eval()
+        print(
+            f"epoch {epoch + 1}: loss {np.mean(losses):.4f}, {doubted} doubted, {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+    average.eval()
+    return average
 
 
 def seen(points: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
@@ -88,15 +101,32 @@ def changed(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     cos, sin = np.cos(turn), np.sin(turn)
     bend = np.stack([np.stack([cos * wide, lean - sin], 1), np.stack([sin, cos / wide], 1)], 1)
     out = points.copy()
-    out[:, :, :2] = np.einsum("bij,bnj->bni", bend, points[:, :, :2])
+    for row in np.flatnonzero(rng.random(batch) < _RESTYLED):
+        out[row] = _restyled(out[row], rng)
+    stroke = np.minimum(np.cumsum(out[:, :, 2] == 0, axis=1), 8) - 1
+    out[:, :, :2] = np.einsum("bij,bnj->bni", bend, out[:, :, :2])
     knots = rng.normal(0, 0.035, (batch, 8, 2))
     at = np.linspace(0, 7, POINTS)
     low = np.minimum(at.astype(int), 6)
     share = (at - low)[None, :, None]
     out[:, :, :2] += knots[:, low] * (1 - share) + knots[:, low + 1] * share
-    stroke = np.minimum(np.cumsum(points[:, :, 2] == 0, axis=1), 8) - 1
     out[:, :, :2] += rng.normal(0, 0.05, (batch, 8, 2))[np.arange(batch)[:, None], stroke]
     return centred(out)
+
+
+def _restyled(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """The same ink (64, 3) written otherwise: few writers stand for all the ways to write an 8."""
+    strokes = strokes_of(points)
+    order = rng.permutation(len(strokes)) if rng.integers(2) else range(len(strokes))
+    out, start = np.ones_like(points), 0
+    for place in order:
+        stroke = strokes[place]
+        if np.hypot(*(stroke[-1] - stroke[0])) < _CLOSED and rng.integers(2):
+            stroke = np.roll(stroke, int(rng.integers(len(stroke))), axis=0)
+        out[start : start + len(stroke), :2] = stroke[::-1] if rng.integers(2) else stroke
+        out[start, 2] = 0
+        start += len(stroke)
+    return out
 
 
 def _batches(

@@ -1,4 +1,4 @@
-"""Makes the character reader: net, thresholds, figures and model card, in that order. The card is written by nobody else."""
+"""Makes the character reader: net, thresholds, figures and model card, in that order."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from recognition.readers.characters import resampled
 from recognition.readers.network import CAPITALS, CLASSES, DIGITS, CharacterNetwork, probabilities
 from recognition.training.card import card
 from recognition.training.inkset import PARTS, Part, split_hash, writer_hash
-from recognition.training.judge import Judged, best, judged, numbers_of, threshold_for
+from recognition.training.judge import best, judged, numbers_of, threshold_for
 from recognition.training.junk import junk
 from recognition.training.learn import Plan, learn, logits
 from recognition.training.net import CharacterNet, export
@@ -105,7 +105,7 @@ def _about(
 def _thresholds(held: _Told, made: NDArray[np.float32], rng: np.random.Generator) -> dict[str, float]:
     """Kind -> threshold, on writers that the net did not learn from and that are not tested on."""
     out: dict[str, float] = {}
-    for kind, alphabet in (("digit", DIGITS), ("letter", CAPITALS), ("choice", CHOICES)):
+    for kind, alphabet in (("digit", DIGITS), ("letter", CHOICES)):
         own = held.of(_asks(held.ink, alphabet))
         read, sure = best(probabilities(own.logits, alphabet), alphabet)
         out[kind] = threshold_for(
@@ -132,16 +132,16 @@ def _figures(
         ("digits, both sets", "digit", DIGITS, ("pendigits", "unipen-digits")),
         ("digits, pendigits", "digit", DIGITS, ("pendigits",)),
         ("digits, UNIPEN", "digit", DIGITS, ("unipen-digits",)),
-        ("letters A-D", "choice", CHOICES, ("unipen-upper",)),
+        ("letters A-D", "letter", CHOICES, ("unipen-upper",)),
         ("letters A-Z", "letter", CAPITALS, ("unipen-upper",)),
     )
     for name, kind, alphabet, sets in questions:
         own = tested.of(_asks(tested.ink, alphabet) & np.isin(tested.ink.of_set, sets))
         read, sure = best(probabilities(own.logits, alphabet), alphabet)
-        out[name] = judged(read == _labels(own.ink), sure, own.ink.writer, thresholds[kind]).to_json()
+        out[name] = judged(read == _labels(own.ink), sure >= thresholds[kind], own.ink.writer).to_json()
     right, sure, writer = _numbers(tested, rng)
-    out["numbers of 1 to 3 digits, cut right"] = judged(right, sure, writer, thresholds["number"]).to_json()
-    for name, kind, alphabet in (("digit", "digit", DIGITS), ("A-D", "choice", CHOICES)):
+    out["numbers of 1 to 3 digits, cut right"] = judged(right, sure >= thresholds["number"], writer).to_json()
+    for name, kind, alphabet in (("digit", "digit", DIGITS), ("A-D", "letter", CHOICES)):
         foreign = tested.of(tested.ink.of_set == "omniglot")
         out[f"foreign letters taken for {name}"] = _taken(foreign.logits, alphabet, thresholds[kind])
         out[f"junk taken for {name}"] = _taken(made, alphabet, thresholds[kind])
@@ -170,16 +170,15 @@ def _foreign_confidence(held: _Told, made: NDArray[np.float32], alphabet: str) -
     return best(probabilities(np.concatenate([foreign, made]), alphabet), alphabet)[1]
 
 
-def _numbers(told: _Told, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.str_]]:
-    """Numbers of one writer's digits each, their digits told apart rightly: right?, the product of the digits'
-    confidences, the writer."""
+def _numbers(told: _Told, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.str_]]:
+    """Numbers of one writer's digits each, cut rightly: right or not, the least confidence, the writer."""
     own = told.of(_asks(told.ink, DIGITS))
     read, sure = best(probabilities(own.logits, DIGITS), DIGITS)
     labels = _labels(own.ink)
     numbers = numbers_of(labels.tolist(), own.ink.writer.tolist(), count=_NUMBERS, rng=rng)
     right = np.array([all(read[row] == labels[row] for row in number) for number in numbers])
-    product = np.array([float(np.prod(sure[list(number)])) for number in numbers])
-    return right, product, np.array([own.ink.writer[number[0]] for number in numbers])
+    least = np.array([sure[list(number)].min() for number in numbers])
+    return right, least, np.array([own.ink.writer[number[0]] for number in numbers])
 
 
 def _junk_points(ink: ReaderInk, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -192,5 +191,3 @@ def _junk_logits(net: CharacterNet, ink: ReaderInk, rng: np.random.Generator) ->
 
 def _through(model: CharacterNetwork, points: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([model.forward(points[start : start + 256]) for start in range(0, len(points), 256)])
-
-

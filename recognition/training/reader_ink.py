@@ -26,8 +26,8 @@ SETS: Final[Mapping[str, str]] = {
     "unipen-symbols": "unipen/symbols.npz",
     "omniglot": "omniglot_ood/drawings.npz",
 }
-_EVERY: Final = {"unipen-lower": 3}
-"""Of so many samples one is taken: small letters are many and only teach what is no digit."""
+_EVERY: Final = {"unipen-lower": 6, "unipen-symbols": 2}
+"""Of so many samples one is taken: these are many and only teach what is no digit."""
 REQUIRED: Final = ("pendigits", "unipen-digits", "unipen-upper")
 
 _UNLIKE_DIGITS: Final = frozenset("ACEFHKMNPRWX" + "adefkmnprwx" + '@-":*+=%#~_')
@@ -57,7 +57,10 @@ class ReaderInk:
     def taken(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "ReaderInk":
         """These rows."""
         return ReaderInk(
-            *(getattr(self, name)[rows] for name in ("points", "label", "for_digits", "for_capitals", "writer", "of_set"))
+            *(
+                getattr(self, name)[rows]
+                for name in ("points", "label", "for_digits", "for_capitals", "writer", "of_set")
+            )
         )
 
 

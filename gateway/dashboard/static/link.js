@@ -28,9 +28,11 @@ export class Link {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/feed`);
     socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => (this.entered = true));
     socket.addEventListener("message", (event) => this.take(socket, event.data));
-    socket.addEventListener("close", (event) => this.closed(socket, event));
+    socket.addEventListener("close", () => this.closed(socket));
     this.socket = socket;
+    this.entered = false;
     this.opened = performance.now();
   }
 
@@ -61,13 +63,16 @@ export class Link {
     this.socket.send("snapshot");
   }
 
-  closed(socket, event) {
+  async closed(socket) {
     if (socket !== this.socket) return;
     this.ink.seq = null;
     this.ink.filling = false;
-    if (event.code === 4403) {
-      location.assign("/");
-      return;
+    if (!this.entered) {
+      const answer = await fetch("/api/session").catch(() => null);
+      if (answer?.ok && (await answer.json()).role === null) {
+        location.assign("/?said=login.needed");
+        return;
+      }
     }
     const jitter = 0.75 + Math.random() / 2;
     setTimeout(() => this.open(), this.wait * jitter);

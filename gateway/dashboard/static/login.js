@@ -8,7 +8,7 @@ function show() {
   const button = document.querySelector("#language");
   button.setAttribute("aria-label", `${t("app.language")}: ${t("app.language_label")}`);
   const code = asked.get("said");
-  if (code === "login.wrong" || code === "login.locked") {
+  if (["login.wrong", "login.locked", "login.needed"].includes(code)) {
     document.querySelector("#said").textContent = t(code, { n: Number(asked.get("n")) });
   }
 }

@@ -30,6 +30,11 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.002)
 
 
+def whole(uuid: core.UUID) -> bytes:
+    """A UUID in 16 bytes, short or long."""
+    return bytes(uuid.to_bytes(force_128=True))
+
+
 class KeptPort:
     """A port with no host behind it: keeps what the dongle says."""
 
@@ -114,9 +119,9 @@ class Central:
         await client.request_mtu(mtu)
         services = await client.discover_services([core.UUID(self._profile.service)])
         characteristics = await client.discover_characteristics([], services[0])
-        by_uuid = {str(each.uuid): each for each in characteristics}
-        self._write = by_uuid[str(core.UUID(self._profile.write))]
-        await by_uuid[str(core.UUID(self._profile.notify))].subscribe(self._on_value)
+        by_uuid = {whole(each.uuid): each for each in characteristics}
+        self._write = by_uuid[whole(core.UUID(self._profile.write))]
+        await by_uuid[whole(core.UUID(self._profile.notify))].subscribe(self._on_value)
 
     async def hang_up(self) -> None:
         await self._link.disconnect()
@@ -141,6 +146,9 @@ class Central:
 
     def count(self, command: int) -> int:
         return sum(frame.command == command for frame in self.frames)
+
+    async def until_count(self, command: int, count: int) -> None:
+        await until(lambda: self.count(command) >= count)
 
     def ink(self) -> list[Frame]:
         return [frame for frame in self.frames if 0x63 <= frame.command <= 0x6D]

@@ -1,5 +1,6 @@
 import asyncio
 
+import pytest
 from bumble import hci
 
 from devices.virtual.air import Air
@@ -29,6 +30,7 @@ async def test_the_newest_host_wins() -> None:
     assert not older.packets
 
 
+@pytest.mark.slow
 async def test_links_of_a_dead_host_end_by_silence() -> None:
     pen, dongle, port = await linked(Air())
     packets = told(pen)

@@ -15,6 +15,7 @@ def strokes(draw: st.DrawFn) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]
     return rows
 
 
+@pytest.mark.slow
 @given(strokes(), st.floats(8, 120), st.integers(0, 9))
 def test_dots_fit_the_wire_and_take_as_long_as_the_stroke(
     stroke: np.ndarray[tuple[int, ...], np.dtype[np.float64]], hz: float, seed: int

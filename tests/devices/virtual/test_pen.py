@@ -70,6 +70,7 @@ async def test_a_pen_says_who_it_is_and_how_it_is_set(central: Central, pen: Vir
     assert settings.battery_percent == pen.state.battery_percent
 
 
+@pytest.mark.slow
 async def test_a_stroke_arrives_whole_and_the_books_say_the_same(
     central: Central, pen: VirtualPen, books: list[Truth]
 ) -> None:
@@ -174,6 +175,7 @@ async def test_identify_is_remembered_and_a_command_unknown_is_refused(central: 
     assert central.frames[-1].result == Result.NOT_SUPPORTED
 
 
+@pytest.mark.slow
 async def test_what_was_written_alone_is_listed_and_handed_over_with_its_own_time(
     central: Central, pen: VirtualPen, books: list[Truth]
 ) -> None:
@@ -187,7 +189,7 @@ async def test_what_was_written_alone_is_listed_and_handed_over_with_its_own_tim
     assert reply.strokes == 3
     strokes = []
     for packet in range(2):
-        await until(lambda packet=packet: central.count(MemoryChunk.COMMAND) > packet)
+        await central.until_count(MemoryChunk.COMMAND, packet + 1)
         chunk = MemoryChunk.unpack(central.frames[-1].payload)
         found, rest = read_strokes(chunk.body(), chunk.strokes)
         assert (chunk.packet, rest) == (packet, b"")
@@ -198,6 +200,7 @@ async def test_what_was_written_alone_is_listed_and_handed_over_with_its_own_tim
     assert pen.memory.dots == 300
 
 
+@pytest.mark.slow
 async def test_a_stroke_cut_by_a_lost_link_is_one_live_and_one_in_memory(
     central: Central, pen: VirtualPen, books: list[Truth]
 ) -> None:
@@ -219,6 +222,7 @@ async def test_a_stroke_cut_by_a_lost_link_is_one_live_and_one_in_memory(
     assert central.reasons == [0x08]
 
 
+@pytest.mark.slow
 async def test_a_stroke_begun_alone_goes_on_live_when_the_link_is_ready(
     central: Central, pen: VirtualPen, books: list[Truth]
 ) -> None:
@@ -233,6 +237,7 @@ async def test_a_stroke_begun_alone_goes_on_live_when_the_link_is_ready(
     assert CountedDown.unpack(central.ink()[0].payload).time_ms == live["down_ms"]
 
 
+@pytest.mark.slow
 async def test_what_nobody_heard_before_the_link_died_is_in_the_books(
     central: Central, pen: VirtualPen, books: list[Truth]
 ) -> None:
@@ -253,6 +258,7 @@ async def test_what_nobody_heard_before_the_link_died_is_in_the_books(
     await central.connect(pen.mac)
 
 
+@pytest.mark.slow
 async def test_a_pen_back_in_range_in_time_loses_nothing(central: Central, pen: VirtualPen, books: list[Truth]) -> None:
     await central.connect(pen.mac)
     await central.make_ready()
@@ -264,6 +270,7 @@ async def test_a_pen_back_in_range_in_time_loses_nothing(central: Central, pen: 
     assert not of(books, "dropped")
 
 
+@pytest.mark.slow
 async def test_a_dead_host_loses_only_what_it_had_not_read(
     central: Central, room: VirtualRoom, pen: VirtualPen, books: list[Truth]
 ) -> None:
@@ -276,7 +283,8 @@ async def test_a_dead_host_loses_only_what_it_had_not_read(
     live = of(books, "stroke")[0]
     assert isinstance(live["dots"], int)
     dropped = sum(line["dots"] for line in of(books, "dropped") if isinstance(line["dots"], int))
-    assert central.count(CountedDot.COMMAND) + dropped == live["dots"]
+    missing = live["dots"] - central.count(CountedDot.COMMAND)
+    assert missing <= dropped <= missing + 3  # nobody can say whether the last notification was read
     assert {line["cause"] for line in of(books, "dropped")} <= {"link_lost", "host_gone"}
     async with Central(room.sockets[0]) as again:
         await again.connect(pen.mac)
@@ -292,8 +300,8 @@ async def test_lost_events_are_a_jump_of_the_counter_and_a_line_in_the_books(
     await pen.write(PAGE, dots(5))
     await until(lambda: central.count(CountedUp.COMMAND))
     assert counts(central) == [4, 5, 6, 7]
-    [dropped] = of(books, "dropped")
-    assert (dropped["events"], dropped["dots"], dropped["cause"]) == (4, 2, "fault")
+    dropped = [(line["events"], line["dots"], line["cause"]) for line in of(books, "dropped")]
+    assert dropped == [(1, 0, "fault"), (1, 0, "fault"), (1, 1, "fault"), (1, 1, "fault")]
 
 
 async def test_notifications_may_be_doubled_cut_or_joined(central: Central, pen: VirtualPen) -> None:

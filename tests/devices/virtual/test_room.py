@@ -5,14 +5,18 @@ from devices.virtual.room import VirtualRoom, mac_of
 from devices.virtual.writing import Truth
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 async def test_a_room_stops_without_leaving_a_task_or_a_socket(folder: Path, books: list[Truth]) -> None:
     before = asyncio.all_tasks()
     room = VirtualRoom(folder, ledger=books.append, pens=4, adapters=2)
     await room.start()
-    assert [path.name for path in sorted(folder.iterdir())] == ["hci0", "hci1"]
+    assert names(folder) == ["hci0", "hci1"]
     assert list(room.pens) == [f"9C:7B:D2:50:00:0{number}" for number in (1, 2, 3, 4)]
     await room.stop()
-    assert list(folder.iterdir()) == []
+    assert names(folder) == []
     assert asyncio.all_tasks() == before
 
 

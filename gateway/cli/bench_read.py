@@ -1,0 +1,42 @@
+"""`bench read`: how well and how fast the shipped reader reads writers whom it never saw."""
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.output import document, table
+
+
+@click.command("read")
+@click.option(
+    "--ink", "ink_dir", type=click.Path(path_type=Path), help="A folder of insets: pendigits/digits.npz, unipen/*.npz."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def bench_read(ink_dir: Path | None, *, as_json: bool) -> None:
+    """Reading: how many are right, how many are asked about, how long one takes against the bare network."""
+    from gateway.bench.read import run  # noqa: PLC0415  OpenCV takes a while to load
+
+    figures = run(ink_dir)
+    if as_json:
+        document("inkgate.bench.read/1", figures.to_json())
+        return
+    table(
+        ["question", "answers", "writers", "right %", "accepted %", "wrong of accepted", "error at most % (95 %)"],
+        [
+            (
+                *(name, its.answers, its.writers, _percent(its.right), _percent(its.accepted)),
+                *(f"{its.wrong_accepted} of {its.accepted_answers}", _percent(its.error_bound)),
+            )
+            for name, its in figures.answers.items()
+        ],
+    )
+    click.echo(
+        f"{figures.reader}, {figures.engine}. {figures.ms_per_answer:.2f} ms an answer (99 %: "
+        f"{figures.ms_per_answer_p99:.2f}), {figures.ratio_to_net:.1f} times the bare network.\n"
+        f"Foreign letters taken for a digit: {figures.foreign_accepted} of {figures.foreign_offered}. "
+        f"Left out: {figures.writers_left_out} writers whom the model knows."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"

@@ -1,0 +1,87 @@
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.supervisor import Child, Supervisor
+
+TALKER = "import sys; print('here', flush=True)\nfor line in sys.stdin: print(line.strip()[::-1], flush=True)"
+SLEEPER = "import time; time.sleep(60)"
+
+
+async def until(done: asyncio.Event) -> None:
+    async with asyncio.timeout(20):
+        await done.wait()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_a_child_that_dies_is_started_again_and_counted(tmp_path: Path) -> None:
+    changed = asyncio.Event()
+    supervisor = Supervisor(changed.set)
+    child = Child("one", [sys.executable, "-c", SLEEPER], tmp_path / "one.log")
+    await supervisor.start(child)
+    first = child.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    for _ in range(3):
+        changed.clear()
+        await until(changed)
+        if child.pid not in {None, first}:
+            break
+    assert child.pid not in {None, first}
+    assert child.restarts == 1
+    await supervisor.end_all()
+    assert child.pid is None
+
+
+async def test_a_piped_child_hears_and_is_heard(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+    came = asyncio.Event()
+
+    def take(line: bytes) -> None:
+        heard.append(line.strip())
+        came.set()
+
+    supervisor = Supervisor(lambda: None)
+    child = Child("talker", [sys.executable, "-c", TALKER], tmp_path / "t.log", piped=True, on_line=take)
+    await supervisor.start(child)
+    await until(came)
+    came.clear()
+    child.tell(b"abc")
+    await until(came)
+    assert heard == [b"here", b"cba"]
+    await supervisor.end_all()
+
+
+async def test_every_child_ends_with_its_parent_even_if_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom gateway.supervisor import Child, Supervisor\n"
+        "async def main():\n"
+        "    s = Supervisor(lambda: None)\n"
+        f"    c = Child('x', [sys.executable, '-c', {SLEEPER!r}], Path(sys.argv[1]))\n"
+        "    await s.start(c)\n    print(c.pid, flush=True)\n    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, str(tmp_path / "x.log"), stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    grandchild = int(await parent.stdout.readline())
+    assert is_alive(grandchild)
+    parent.kill()
+    await parent.wait()
+    with pytest.raises(ProcessLookupError):
+        async with asyncio.timeout(20):
+            while True:
+                os.kill(grandchild, 0)
+                await asyncio.sleep(0.02)
