@@ -22,6 +22,8 @@ class Delivery(NamedTuple):
     payload: bytes
     ticket: int
     """For `acknowledge`."""
+    retained: bool
+    """Whether the broker kept it from before; nobody says it now."""
 
 
 class Acknowledged(NamedTuple):

@@ -266,7 +266,7 @@ class MqttBroker:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ""
-        self._push(Delivery(topic, bytes(message.payload), message.mid if message.qos else 0))
+        self._push(Delivery(topic, bytes(message.payload), message.mid if message.qos else 0, message.retain))
 
     def _push(self, event: BrokerEvent) -> None:
         self._events.append(event)

@@ -285,8 +285,8 @@ class Publisher:
                 work.append(lambda db: outbox.book(db, receipt, self._numbers))
             elif event.topic == self._topics.ledger:
                 announcement = Announcement.from_json(event.payload)
-                # The district is there: offer at once, whatever the waits were.
-                link.begin_again()
+                if not event.retained:  # the district is there now: offer at once, whatever the waits were
+                    link.begin_again()
                 work.append(lambda db: outbox.announced(db, announcement))
         except Unreadable as error:
             self._counts.unreadable += 1

@@ -43,7 +43,7 @@ class StockFigures:
 
 
 class _Counter:
-    """How many notifications came; before that, the handshake of one pen."""
+    """How many notifications came."""
 
     def __init__(self) -> None:
         self.notifications = 0
@@ -118,10 +118,14 @@ async def _fill(device: Device, waiting: dict[str, hci.Address], taken: set[str]
                 address, own_address_type=hci.OwnAddressType.PUBLIC, timeout=_CONNECT_S
             )
         except (core.BaseBumbleError, hci.HCI_Error):
-            taken.discard(text)
             waiting[text] = address
             return linked
-        await _subscribe(connection, counter)
+        subscribing = asyncio.create_task(_subscribe(connection, counter))
+        await asyncio.wait({subscribing})
+        if subscribing.cancelled():  # bumble's way to say that the link went: the pen is tried again
+            waiting[text] = address
+            continue
+        subscribing.result()
         linked += 1
     return linked
 

@@ -140,7 +140,7 @@ def _replay(page: Page, seen: Seen) -> None:
     page.click(f".tile[href='#seat-{busiest}']")
     page.wait_for_selector("#pupil .reading")
     page.wait_for_function("document.querySelector('#moment').max > 0")
-    page.select_option("#speed", "8")
+    page.select_option("#speed", "1")
     page.click("#pupil .scrub button.main")
     page.wait_for_timeout(400)
     value = float(page.input_value("#moment"))

@@ -68,7 +68,7 @@ def test_probabilities_are_in_the_alphabets_order_and_sum_to_one() -> None:
     logits = np.random.default_rng(1).normal(0, 3, (6, len(CLASSES) + 1)).astype(np.float32)
     forth, back = probabilities(logits, DIGITS), probabilities(logits, DIGITS[::-1])
     np.testing.assert_allclose(forth.sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_array_equal(forth[:, :10], back[:, 9::-1])
+    np.testing.assert_allclose(forth[:, :10], back[:, 9::-1], atol=1e-6)
 
 
 def test_a_letter_that_was_not_asked_for_is_none_of_these() -> None:
