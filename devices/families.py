@@ -68,6 +68,9 @@ class PenSession(Protocol):
     def ask(self, request: Message, *, now_ms: int) -> None:
         """Send a request when its turn comes."""
 
+    def offer_password(self, password: str, *, now_ms: int) -> Iterator[PenEvent]:
+        """Try a password that a person gave; refused where too few attempts are left."""
+
     def tick(self, *, now_ms: int) -> Iterator[PenEvent]:
         """Repeat or give up what got no answer."""
 

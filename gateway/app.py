@@ -117,6 +117,7 @@ class App:
         answers = self.desk.answers
         lesson_from_ms = self.now_ms() if answers is None else answers.started_ms
         await self.store.run(lambda db: self.linking.open_windows(db, lesson_from_ms))
+        await self.store.run(self.linking.read_window)
         if answers is not None:
             self.views.show_stored(answers)
 
@@ -226,9 +227,11 @@ class App:
         """Every pen, and the join window."""
         return self.views.pens()
 
-    def join(self, minutes: float) -> dict[str, Any]:
+    async def join(self, minutes: float) -> dict[str, Any]:
         """Open the join window for so long; 0 closes it."""
-        return self.linking.join(minutes)
+        said = self.linking.join(minutes)
+        await self.store.run(self.linking.write_window)
+        return said
 
     async def bindings_changed(self) -> None:
         """Who holds which pen has changed."""

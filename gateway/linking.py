@@ -80,6 +80,20 @@ class Linking:
             self._join_until_ms = now_ms + round(minutes * 60_000)
         return {"join_open_s": self.join_left_s()}
 
+    def write_window(self, db: Database) -> None:
+        """Keep the join window in the store: a gateway that is started again goes on with it."""
+        db.conn.execute(
+            "insert into box(k, v) values ('join', ?) on conflict(k) do update set v = excluded.v",
+            (f"{self.join_from_ms or 0} {self._join_until_ms}",),
+        )
+
+    def read_window(self, db: Database) -> None:
+        """After a start: the join window as it was left."""
+        row = db.conn.execute("select v from box where k = 'join'").fetchone()
+        from_ms, until_ms = (int(part) for part in row[0].split()) if row is not None else (0, 0)
+        if until_ms > self._now_ms():
+            self.join_from_ms, self._join_until_ms = from_ms, until_ms
+
     def join_left_s(self) -> float:
         """How long the join window is still open."""
         return max(0.0, (self._join_until_ms - self._now_ms()) / 1000) if self.join_from_ms is not None else 0.0
@@ -156,7 +170,9 @@ class Linking:
     def _on_link(self, mac: str, transport: Transport) -> None:
         link = self.radios.links.get(mac)
         adapter = link.adapter if isinstance(link, Connected) else ""
-        session = self.radios.family(mac).session(password=self._password)
+        known = self.links.states.get(mac)
+        refused = known is not None and known.password is not None
+        session = self.radios.family(mac).session(password=None if refused else self._password)
         session.start(now_ms=self._now_ms())
         self.links.add(mac, Pen(transport, session), adapter, self._now_ms())
 

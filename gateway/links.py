@@ -182,6 +182,7 @@ class Links:
         elif isinstance(event, pen_events.PowerOff):
             state.power_off = event.reason
         elif isinstance(event, pen_events.PasswordState):
+            # Each link would spend one more attempt of a password that is wrong, and the last one erases the pen.
             state.password = None if event.status == "accepted" else event.status
         else:
             live.ink.feed(at_ms, event)

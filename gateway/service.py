@@ -61,7 +61,7 @@ class Service:
 
     async def pens_join(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Open the join window; 0 minutes close it."""
-        return self._app.join(float(request.get("minutes") or self._app.settings.pens.join_minutes))
+        return await self._app.join(float(request["minutes"]))
 
     async def pens_bind(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Bind pens to seats by hand: `pairs` of MAC and seat, all or none."""

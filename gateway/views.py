@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.app import App
 
 _LOW_DISK_PERCENT: Final = 5
+_WRITING_MS: Final = 1_000
 
 
 class Views:
@@ -48,7 +49,7 @@ class Views:
         elif isinstance(link, Connecting):
             word, adapter, code = "connecting", link.adapter, "radio.connecting"
         elif state is not None and state.power_off is not None:
-            code = "pen.power_off"
+            code = "pen.battery_empty" if state.power_off == "low_battery" else "pen.power_off"
         elif link is not None:
             code, detail = link.reason, dict(link.detail)
         return Radio(word, code, detail, adapter, linking.signal_dbm(pen), battery, charging)
@@ -88,6 +89,9 @@ class Views:
         return {
             "lesson": answers.lesson if answers is not None else None,
             "linked": app.linking.links.ready_count,
+            "writing": sum(
+                1 for s in app.linking.links.states.values() if s.last_ink_ms and now_ms - s.last_ink_ms < _WRITING_MS
+            ),
             "bound": len(self.seats_by_pen),
             "dots": app.linking.links.dots,
             "committed_seq": app.seq - 1,

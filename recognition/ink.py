@@ -66,7 +66,7 @@ def pack(strokes: Sequence[NDArray[np.int64]]) -> bytes:
     np.subtract(rows[1:].T, rows[:-1].T, out=steps[:, 1:])
     _to_changes(steps[:2], lengths)
     zigzag = ((steps << 1) ^ (steps >> 63)).ravel()
-    counts = _varints(np.array([len(lengths), channels, *lengths], np.int64))
+    counts = b"".join(map(_count, (len(lengths), channels, *lengths)))
     return b"\x01" + zlib.compress(counts + _varints(zigzag), 6)
 
 
@@ -127,6 +127,16 @@ def _from_changes(steps: NDArray[np.int64], lengths: list[int]) -> None:
     sums -= np.repeat(sums[:, starts], lengths, axis=1)
     steps[:] = sums
     steps[:, starts] = firsts
+
+
+def _count(value: int) -> bytes:
+    """LEB128 of one value >= 0."""
+    out = bytearray()
+    while value > 127:  # noqa: PLR2004  # one byte holds seven bits
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 def _varints(values: NDArray[np.int64]) -> bytes:

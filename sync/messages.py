@@ -201,7 +201,7 @@ def digest(payload: bytes) -> bytes:
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the district says about one box's envelopes of one epoch. Only this ends an envelope."""
 
-    v: Annotated[int, msgspec.Meta(ge=VERSION, le=VERSION)] = VERSION
+    v: Annotated[int, msgspec.Meta(ge=VERSION, le=VERSION)]
     epoch: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{16})?$")] = ""
     """Hex; empty where an envelope's header could not be read."""
     ok: tuple[tuple[_Number, _Number], ...] = ()

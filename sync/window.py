@@ -68,10 +68,13 @@ class Window:
 
         Those returned count as sent at `now_ms`.
         """
+        silent = now_ms - self._heard_ms >= self._wait_ms
         late = [e for e, sent_ms in self._under_way.items() if now_ms - sent_ms >= self._wait_ms]
-        if late and now_ms - self._heard_ms >= self._wait_ms:
+        if late and silent:
             late = [min(late)]
             self._shrink(now_ms)
+        elif self.size == 1:
+            late = []
         for envelope in late:
             self._under_way[envelope] = now_ms
         return late

@@ -24,7 +24,8 @@ _TO_ESCAPE: Final = re.compile(rb"[\xc0\xc1\x7d]")
 _LENGTH: Final = struct.Struct("<H")
 
 _EVENTS: Final = frozenset((0x24, 0x32, *range(0x60, 0x70), 0x73, 0x76, 0x77, *range(0x78, 0x80)))
-_FIRST_REPLY: Final = 0x80
+REPLY_BIT: Final = 0x80
+"""Set in the commands of replies and acknowledgements; a reply is its request's command with this bit."""
 _SHORT_REPLY_BYTES: Final = 2
 
 
@@ -136,7 +137,7 @@ def _parse(raw: bytes) -> Frame | Fault:
     if not body:
         return Fault("damaged", b"")
     command = body[0]
-    if command < _FIRST_REPLY:
+    if command < REPLY_BIT:
         parsed = _with_length(body, 1)
         if parsed is None and command not in _EVENTS:
             parsed = _with_length(body, 2)  # whatever is no event is a reply, says the vendor's parser

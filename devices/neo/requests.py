@@ -4,11 +4,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from devices.neo.framing import REPLY_BIT
 from devices.neo.messages_control import SetSetting, Setting
 from devices.neo.wire import Message, to_frame
 
 ANSWER_TIMEOUT_MS: Final = 5_000
-_REPLY: Final = 0x80
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Asked:
     @property
     def reply_command(self) -> int:
         """The command of its answer."""
-        return self.message.COMMAND | _REPLY
+        return self.message.COMMAND | REPLY_BIT
 
 
 class Requests:

@@ -30,7 +30,7 @@ from devices.events import (
     Unanswered,
     Version,
 )
-from devices.neo.framing import Fault, Frame
+from devices.neo.framing import REPLY_BIT, Fault, Frame
 from devices.neo.inlet import Inlet
 from devices.neo.memory import Memory
 from devices.neo.messages import (
@@ -71,10 +71,9 @@ SAFETY_MARGIN: Final = 3
 """A password is not sent with fewer attempts left than this: the last wrong one erases the pen."""
 
 NO_PASSWORD: Final = "0000"  # noqa: S105  the pen's word for having none
-_REPLY: Final = 0x80
 _COUNTING_FROM: Final = 2.12
 _PLAIN_REPLIES: Final = frozenset(
-    message.COMMAND | _REPLY for message in (NotesOfInterest, MemoryPagesRequest, DeleteNotes, DeletePages)
+    message.COMMAND | REPLY_BIT for message in (NotesOfInterest, MemoryPagesRequest, DeleteNotes, DeletePages)
 )
 
 
@@ -230,7 +229,7 @@ class NeoSession:
         elif command in self._replies:
             events = self._replies[command](payload)
         else:
-            events = [Answered(command & ~_REPLY, ok=True, payload=payload)]
+            events = [Answered(command & ~REPLY_BIT, ok=True, payload=payload)]
         if asked is not None:
             if asked.is_handshake:
                 events += self._after(asked.message, ok=not result)
@@ -238,7 +237,7 @@ class NeoSession:
         return events
 
     def _on_refusal(self, command: int, told: bytes) -> list[PenEvent]:
-        events: list[PenEvent] = [Answered(command & ~_REPLY, ok=False, payload=told)]
+        events: list[PenEvent] = [Answered(command & ~REPLY_BIT, ok=False, payload=told)]
         if command == PasswordReply.COMMAND and not self._passive:
             events.append(PasswordState("error", self._attempts_used, self._attempts_max))
         return events
@@ -328,7 +327,7 @@ class NeoSession:
 
     def _on_password_change(self, payload: bytes) -> list[PenEvent]:
         changed = PasswordChangeReply.unpack(payload).changed
-        return [Answered(PasswordChangeReply.COMMAND & ~_REPLY, ok=changed, payload=payload)]
+        return [Answered(PasswordChangeReply.COMMAND & ~REPLY_BIT, ok=changed, payload=payload)]
 
     def _on_setting(self, payload: bytes) -> list[PenEvent]:
         told = SettingAnswer.unpack(payload)
@@ -339,7 +338,7 @@ class NeoSession:
 
     def _on_transfer(self, payload: bytes) -> list[PenEvent]:
         self._memory.begins()
-        return [Answered(TransferReply.COMMAND & ~_REPLY, ok=True, payload=payload)]
+        return [Answered(TransferReply.COMMAND & ~REPLY_BIT, ok=True, payload=payload)]
 
     def _on_low_battery(self, payload: bytes) -> list[PenEvent]:
         return [Battery(LowBattery.unpack(payload).percent, charging=False)]

@@ -4,10 +4,9 @@ import struct
 from typing import ClassVar, Final, NamedTuple, Protocol
 
 from devices.errors import PenProtocolError
-from devices.neo.framing import frame
+from devices.neo.framing import REPLY_BIT, frame
 
 _ADDRESS: Final = struct.Struct("<II")
-_FIRST_REPLY: Final = 0x80
 ADDRESS_BYTES: Final = 8
 
 
@@ -40,7 +39,7 @@ def note_address(payload: bytes, at: int = 0) -> NoteAddress:
 
 def to_frame(message: Message, *, result: int = 0) -> bytes:
     """The bytes to send; `result` is used where the command is a reply or an acknowledgement (0x80 and up)."""
-    return frame(message.COMMAND, message.pack(), result=result if message.COMMAND >= _FIRST_REPLY else None)
+    return frame(message.COMMAND, message.pack(), result=result if message.COMMAND & REPLY_BIT else None)
 
 
 def need(payload: bytes, size: int, name: str) -> None:

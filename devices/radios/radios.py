@@ -44,6 +44,7 @@ from devices.transport import Connected, Connecting, Disconnected, Link, NowMs, 
 logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.05
+_IDLE_S: Final = 0.5
 _SETTLED_S: Final = 5.0
 """A link that lasted less counts as a failed try."""
 _CHECK_S: Final = 1.0
@@ -197,7 +198,10 @@ class Radios:
 
     def _lost(self, pen: KnownPen, reason: str) -> None:
         now_s = self._clock()
-        if now_s - pen.linked_s < _SETTLED_S and reason == LINK_LOST:
+        if now_s - pen.linked_s >= _SETTLED_S:
+            pen.tries = 0
+            pen.failures.clear()
+        elif reason == LINK_LOST:
             self._count_failure(pen, pen.adapter or "", now_s)
         pen.transport, pen.adapter = None, None
         pen.sightings.clear()
@@ -221,18 +225,19 @@ class Radios:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
+            pens_wait = True
             try:
-                self.tick()
+                pens_wait = self.tick()
             except Exception:  # the edge of a task: the next tick may do better, and no link hangs on this one
                 logger.exception("the radios stumbled")
             try:
-                async with asyncio.timeout(_TICK_S):
+                async with asyncio.timeout(_TICK_S if pens_wait else _IDLE_S):
                     await self._wake.wait()
             except TimeoutError:
                 pass
 
-    def tick(self) -> None:
-        """Say why who has no link, and start what can be started. Called by `start`'s task; by tests themselves."""
+    def tick(self) -> bool:
+        """Say why who has no link, and start what can be started. Returns whether a pen waits that could be linked."""
         now_s = self._clock()
         used = self._used()
         rooms = [
@@ -249,6 +254,7 @@ class Radios:
         if now_s - self._checked_s >= _CHECK_S:
             self._checked_s = now_s
             self._check(now_s)
+        return any(isinstance(pen.state, Connecting) for pen in self._pens.values())
 
     def _waiting(self, pen: KnownPen, now_s: float, rooms: Sequence[AdapterRoom]) -> WaitingPen | None:
         """The pen as `choose` wants it, if it can be linked now; else its state says why not."""
@@ -304,8 +310,6 @@ class Radios:
             return
         pen.transport, pen.linked_s = transport, self._clock()
         pen.silent_s, pen.silent_ms, pen.asked_s = self._clock(), transport.heard_ms, None
-        pen.tries = 0
-        pen.failures.clear()
         pen.state = self.links[pen.mac] = Connected(adapter.name, self._now_ms(), transport)
         self.memory.homes[pen.mac] = adapter.address
         self._places.held(adapter.address, self._used()[adapter.address])

@@ -7,7 +7,7 @@ from devices.adapters import Sighting
 from devices.radios.backoff import TRIES_IN_A_ROW
 from devices.radios.choice import AdapterRoom
 from devices.radios.known import KnownPen
-from devices.transport import Disconnected
+from devices.transport import Connecting, Disconnected
 
 NOT_HEARD: Final = "pen.not_heard"
 NOT_WANTED: Final = "pen.not_wanted"
@@ -19,6 +19,8 @@ RADIO_FULL: Final = "radio.full"
 RETRY_LATER: Final = "radio.retry_later"
 
 _JUST_LOST: Final = frozenset({LINK_LOST, RADIO_LOST, SILENT})
+_BETWEEN_TRIES_S: Final = 10.0
+"""So long a pen that failed may stay unheard before it counts as not heard."""
 _LOST_FOR_MS: Final = 10_000
 """So long a pen that is not heard again counts as lost; then as not heard."""
 
@@ -52,6 +54,8 @@ def why_no_link(
         reason = no_radio
     elif not hearing:
         last = pen.state
+        if isinstance(last, Connecting) and now_s - pen.last_s <= _BETWEEN_TRIES_S:
+            return None
         if isinstance(last, Disconnected) and last.reason in _JUST_LOST and now_ms - last.since_ms <= _LOST_FOR_MS:
             return last
         reason, detail = NOT_HEARD, {"last_ms": pen.last_ms}

@@ -39,6 +39,7 @@ class AdapterWatch:
         self._names, self._counts = names, counts
         self._on_heard, self._on_change = on_heard, on_change
         self.adapters: dict[str, KnownAdapter] = {}
+        self._closed = False
 
     async def run(self) -> None:
         """Look at every source, again and again; cancelled, it stops listening but leaves the adapters open."""
@@ -52,7 +53,8 @@ class AdapterWatch:
             await asyncio.gather(*watching, *listening, return_exceptions=True)
 
     async def close(self) -> None:
-        """Let all adapters go."""
+        """Let all adapters go: none of them counts as lost."""
+        self._closed = True
         await asyncio.gather(*(source.close() for source in self._sources))
 
     def present(self, address: str) -> RadioAdapter | None:
@@ -112,7 +114,7 @@ class AdapterWatch:
 
     def _gone(self, adapter: RadioAdapter) -> None:
         known = self.adapters[adapter.address]
-        if known.present is adapter:
+        if known.present is adapter and not self._closed:
             self._vanished(known)
 
     def _vanished(self, known: KnownAdapter) -> None:
@@ -138,7 +140,7 @@ class AdapterWatch:
                     logger.warning("%s does not scan: %s", adapter.name, error)
                     await asyncio.sleep(_LISTEN_AGAIN_S)
                 else:
-                    await adapter.gone
+                    await asyncio.wait({adapter.gone})  # to await it alone would cancel it with us
         finally:
             with contextlib.suppress(LinkError):
                 await adapter.stop_scanning()

@@ -141,11 +141,8 @@ async def _subscribe(connection: Any, counter: _Counter) -> None:  # noqa: ANN40
     values: asyncio.Queue[bytes] = asyncio.Queue()
     await notify.subscribe(values.put_nowait)
     await _shake_hands(gatt, write, values)
-    # The same subscription goes on with a callback that only counts.
-    for subscribers in gatt.notification_subscribers.values():
-        if values.put_nowait in subscribers:
-            subscribers.discard(values.put_nowait)
-            subscribers.add(counter.count)
+    await notify.subscribe(counter.count)
+    await notify.unsubscribe(values.put_nowait)
 
 
 async def _shake_hands(gatt: Any, write: Any, values: "asyncio.Queue[bytes]") -> None:  # noqa: ANN401  bumble's

@@ -16,10 +16,10 @@ from typing import Final
 import click
 
 from devices import events as told
+from devices.neo.framing import REPLY_BIT
 from devices.neo.session import NeoSession
 
 WRONG_USE: Final = 2
-_REPLY: Final = 0x80
 _FRAMING: Final = frozenset({"noise", "cut", "too_long", "damaged"})
 _TOLD_AT_THE_END: Final = ("duplicates", "frames_cut", "frames_damaged", "frames_too_long", "noise")
 _NAMES: Final[dict[type, str]] = {
@@ -99,7 +99,7 @@ def _as_told(event: tuple[object, ...]) -> dict[str, object]:
         case told.Lost(events):
             return {"count": events}
         case told.Answered(command, ok, payload):
-            return {"command": command | _REPLY, "ok": ok, "payload": payload.hex()}
+            return {"command": command | REPLY_BIT, "ok": ok, "payload": payload.hex()}
         case _:
             fields: tuple[str, ...] = getattr(type(event), "_fields", ())
             return dict(zip(fields, event, strict=True))

@@ -26,6 +26,9 @@ _LONGEST_SOCKET_FOLDER = 80
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Leave everything in this folder.")
 @click.option("--district", metavar="URL", help="mqtt://HOST:PORT of another district's broker.")
 @click.option(
+    "--lessons", type=click.IntRange(1), help="So many lessons; else one with --headless or --json, or until Ctrl-C."
+)
+@click.option(
     "--lang", type=click.Choice(["zh-CN", "en"]), default="zh-CN", show_default=True, help="The page's words."
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The page's port; 0 takes a free one.")
@@ -39,6 +42,7 @@ def demo(
     as_json: bool,
     keep: Path | None,
     district: str | None,
+    lessons: int | None,
     lang: str,
     port: int,
 ) -> int:
@@ -56,7 +60,7 @@ def demo(
         seed=seed,
         speed=speed,
         calm=calm,
-        lessons=1 if headless or as_json else None,
+        lessons=1 if lessons is None and (headless or as_json) else lessons,
         district=district,
         language=lang,
         port=port,

@@ -29,7 +29,7 @@ from recognition.pages import PageAddress
 from recognition.sheets import bundled, load
 
 _THINKING_S: Final = (0.4, 2.2)
-_TROUBLES_S: Final = (4.0, 9.0)
+_TROUBLES_S: Final = (1.0, 2.5)
 """Without --calm something happens to a pen so often."""
 
 

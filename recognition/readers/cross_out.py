@@ -21,7 +21,10 @@ _UNDER: Final = 0.6
 _GOES_ON_MS: Final = 1500
 _WIDE_ENOUGH: Final = 0.5
 _SPANS: Final = 0.75
-_BESIDE_PAUSE_MS: Final = 700
+_DECIDED_MS: Final = 700
+"""A strike comes after a pause: the child has seen that it is wrong."""
+_SAME_CHARACTER_MS: Final = 400
+"""A line that follows sooner is a stroke of the character, the slash of a 0 or the bar of a 7."""
 _STICKS_OUT: Final = 0.2
 _LEAST_HEIGHT_MM: Final = 1.5
 _MIDDLE: Final = 0.35
@@ -125,24 +128,23 @@ def _struck(work: _Work, number: int) -> None:
     earlier = work.lines.get(tuple(targets), [])
     if earlier:
         work.withdraw(targets, [*earlier, number])
-    elif _decisive_alone(work, number, targets, box):
+        return
+    out = _STICKS_OUT * (box[2] - box[0])
+    sticks_out = line.box[0] <= box[0] - out and line.box[2] >= box[2] + out
+    pause_ms = line.begin_ms - max(work.shapes[k].end_ms for k in targets)
+    if sticks_out and pause_ms >= _DECIDED_MS and _new_answer_follows(work, number, box):
         work.withdraw(targets, [number])
-    else:
+    elif sticks_out or not 0 <= pause_ms < _SAME_CHARACTER_MS:
         work.lines[tuple(targets)] = [number]
 
 
-def _decisive_alone(work: _Work, number: int, targets: Sequence[int], box: Box) -> bool:
-    """One line through one character: it must stick out on both sides, come after a pause, and a new answer follow."""
-    line = work.shapes[number]
-    out = _STICKS_OUT * (box[2] - box[0])
-    sticks_out = line.box[0] <= box[0] - out and line.box[2] >= box[2] + out
-    paused = line.begin_ms - max(work.shapes[k].end_ms for k in targets) >= _BESIDE_PAUSE_MS
-    follows = any(
+def _new_answer_follows(work: _Work, number: int, box: Box) -> bool:
+    """Whether ink beside the box comes after a stroke."""
+    return any(
         later.box[0] > box[2] or later.box[2] < box[0] or later.box[3] < box[1] or later.box[1] > box[3]
         for later in work.shapes[number + 1 :]
         if not later.is_tap
     )
-    return sticks_out and paused and follows
 
 
 def _passes_through(line: Shape, shape: Shape) -> bool:

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=MODELS, metavar="DIR", help="where the models go")
     parser.add_argument("--only", choices=_PARTS, help="one of the two: the reader or the hand")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=13)
     parser.add_argument("--threads", type=int, default=1, help="more are faster, and no longer give the same bits")
     asked = parser.parse_args(arguments)
     asked.out.mkdir(parents=True, exist_ok=True)

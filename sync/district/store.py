@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from sync.errors import Unreadable
-from sync.messages import DIGEST_BYTES, Announcement, Receipt, Row, digest, number, ranges, unpack
+from sync.messages import DIGEST_BYTES, VERSION, Announcement, Receipt, Row, digest, number, ranges, unpack
 
 NUMBER_REUSED: Final = "number_reused"
 
@@ -222,6 +222,7 @@ def went_back(mark: Mark | None, generations: Sequence[str], pos: int) -> bool:
 def _receipt(epoch: bytes, answer: _Answer, generation: str, pos: int) -> Receipt:
     conflicts = [clash for clash in answer.clashes if clash.kind == "conflict"]
     return Receipt(
+        v=VERSION,
         epoch=epoch.hex(),
         ok=ranges(answer.ok),
         refused=tuple(answer.refused),

@@ -108,7 +108,7 @@ def test_a_page_without_fields_has_only_notes() -> None:
     assert field_of(stroke("1,1"), SheetPage(1, (210, 297), ())) == ()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.tuples(st.floats(0, 80), st.floats(30, 95)), min_size=1, max_size=5), max_size=8))
 def test_no_stroke_is_ever_dropped(raw: list[list[tuple[float, float]]]) -> None:
     ink = [Stroke(dense(points, 900 * k), 900 * k) for k, points in enumerate(raw)]

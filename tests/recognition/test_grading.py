@@ -8,11 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recognition.fields import assign
 from recognition.grading import DECIDED, MACHINE, STATES, Grade, by_teacher, grade
 from recognition.readers.reader import Reader
 from recognition.readers.reading import Reading, ReadRequest
 from recognition.sheets import KeyOptions
-from tests.recognition.drawn import CHOICE, CROSS_B, CROSS_C, OPTIONS, F, joined, stroke, strokes, zigzag
+from tests.recognition.drawn import (
+    CHOICE,
+    CROSS_B,
+    CROSS_C,
+    OPTIONS,
+    PAPER,
+    F,
+    G,
+    joined,
+    stroke,
+    strokes,
+    written,
+    zigzag,
+)
 from tests.recognition.fake_model import FakeCharacterModel
 
 _RIGHT: Final = Reading(value="74", confidence=0.98, accepted=True)
@@ -146,6 +160,27 @@ def test_a_choice_goes_from_ink_to_its_state(ink: list[object], state: str, valu
     reading = Reader(FakeCharacterModel()).read(request)
     made = grade(CHOICE, reading, handed_out=True, pen_seen=True, losses_touch=False, has_ink=True)
     assert (made.state, made.value) == (state, value)
+
+
+def test_a_number_between_two_boxes_is_unsure_for_both_and_blank_for_neither() -> None:
+    ink = written("12", (25, 71.5, 33, 76.5), 1)
+    found = assign(ink, PAPER)
+    for field in (F, G):
+        request = ReadRequest(
+            kind=field.kind,
+            strokes=tuple(ink[k] for k in found.fields[field.id]),
+            box=field.box_mm,
+            offered_to=found.offered_to[field.id],
+        )
+        made = grade(
+            field,
+            Reader(FakeCharacterModel()).read(request),
+            handed_out=True,
+            pen_seen=True,
+            losses_touch=False,
+            has_ink=True,
+        )
+        assert (made.state, "offered_to_two" in made.reasons) == ("unsure", True)
 
 
 _READINGS = st.one_of(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlite_utils import Database
+
 from sync import outbox
 from sync.messages import Result, result_id
 

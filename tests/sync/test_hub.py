@@ -1,10 +1,10 @@
 """The hub in memory does what a real broker does, so that tests with it say something."""
 
 import pytest
-from sync.broker import Broker, Connect, Gone
 
+from sync.broker import Broker, Connect, Gone
 from tests.contracts.broker_contract import BrokerContract
-from tests.sync.hub import Hub, HubBroker
+from tests.fakes.hub import Hub, HubBroker
 
 
 class _HubMaker:

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
 from sync.broker import Broker, Connect
 from sync.errors import BrokerUnreachable
 from sync.mqtt import Endpoint, MqttBroker, box_endpoint, connect, connector, district_endpoint
 from sync.topics import BoxTopics
-
 from tests.contracts.broker_contract import BrokerContract, Client
 from tests.sync.nats_server import NatsServer
 
@@ -54,7 +54,7 @@ class PahoMaker:
     def kill(self, broker: Broker) -> None:
         assert isinstance(broker, MqttBroker)
         line = broker._client.socket()
-        assert line is not None
+        assert isinstance(line, socket.socket)
         line.shutdown(socket.SHUT_RDWR)
 
 

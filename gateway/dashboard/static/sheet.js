@@ -3,6 +3,7 @@
 const NEAR_MM = 6;
 const MARGIN_MM = 3;
 const AROUND_MM = 15;
+const LEAST_LETTER_PX = 7;
 const WIDEST = 2;
 
 export class Sheet {
@@ -77,9 +78,10 @@ export function drawPrint(context, place, boxes, color, textColor, ratio = 1) {
   };
   for (const box of boxes) {
     frame(box.box_mm);
-    context.font = `${Math.max(9 * ratio, 4 * place.scale)}px system-ui, sans-serif`;
+    context.font = `${4 * place.scale}px system-ui, sans-serif`;
     for (const [value, mark] of box.marks) {
       frame(mark);
+      if (4 * place.scale < LEAST_LETTER_PX * ratio) continue;
       context.textBaseline = "middle";
       context.fillText(value, (mark[2] + 1.5 - place.left) * place.scale, ((mark[1] + mark[3]) / 2 - place.top) * place.scale);
     }

@@ -1,9 +1,9 @@
 // The ink wall: a tile a seat, fitted to the window; only new segments are drawn.
 
-import { el, said, setText } from "./dom.js";
+import { el, setText } from "./dom.js";
 import { color, drawStroke, fit, sized } from "./ink.js";
 import { around, drawPrint, holds } from "./sheet.js";
-import { local, t } from "./words.js";
+import { has, local, t } from "./words.js";
 
 export const MARKS = {
   writing: "✎",
@@ -20,11 +20,16 @@ const SHAPE = 1.6;
 const PHONE_PX = 700;
 const LEAST_TILE_PX = 84;
 
+function cureOf({ code, params }) {
+  return has(`${code}.cure`) ? t(`${code}.cure`, params).replace(/[:：]?\s*`[^`]*`/g, "") : "";
+}
+
 class Tile {
   constructor(seat) {
     this.seat = seat;
     this.canvas = el("canvas");
     this.where = el("span", { class: "where", "aria-hidden": "true" });
+    this.cure = el("span", { class: "cure-here" });
     this.number = el("b");
     this.name = el("span", { class: "name" });
     this.mark = el("span", { class: "mark", "aria-hidden": "true" });
@@ -34,7 +39,7 @@ class Tile {
     this.node = el(
       "a",
       { class: "tile", href: `#seat-${seat}` },
-      el("span", { class: "ink" }, this.canvas, this.where),
+      el("span", { class: "ink" }, this.canvas, this.where, this.cure),
       el("span", { class: "progress", "aria-hidden": "true" }, this.bar),
       el("span", { class: "foot" }, this.number, this.name, el("span", { class: "state" }, this.mark, this.word), this.progress),
     );
@@ -48,7 +53,8 @@ class Tile {
     const { sheet } = wall;
     if (wall.mode === "page") {
       const page = newest?.page ?? 0;
-      return { page, region: sheet.whole(page), label: "" };
+      const written = strokes.filter((stroke) => stroke.page === page);
+      return { page, region: sheet.used(page, written), label: "" };
     }
     let field = sheet.field(wall.mode);
     let stroke = newest;
@@ -68,7 +74,7 @@ class Tile {
     this.ratio = area.ratio;
     this.context = area.context;
     this.place = fit(look.region, area.width, area.height);
-    if (wall.ink.strokes(this.seat).length || wall.mode !== "now") {
+    if (wall.ink.strokes(this.seat).length || (wall.mode !== "now" && !this.cure.textContent)) {
       const boxes = wall.sheet.pages[look.page]?.boxes ?? [];
       drawPrint(area.context, this.place, boxes, wall.printColor, wall.textColor, area.ratio);
     }
@@ -102,6 +108,7 @@ class Tile {
     this.bar.style.width = `${tile.fields ? (100 * (tile.answered + tile.unsure)) / tile.fields : 0}%`;
     setText(this.progress, ` ${t("tile.progress_long", { n: tile.answered, total: tile.fields })}`);
     this.node.title = reason;
+    setText(this.cure, reason && !tile.answered && !tile.unsure ? cureOf(tile.why) : "");
   }
 }
 
@@ -163,21 +170,23 @@ export class Wall {
   onLesson(box) {
     const none = box.class_size === 0 ? "class" : box.lesson ? null : "lesson";
     this.empty.hidden = none === null;
-    this.grid.hidden = none === "class";
+    this.grid.hidden = none !== null;
+    this.node.classList.toggle("idle", none !== null);
     this.bar.hidden = none !== null;
     if (none === "class") {
       this.empty.replaceChildren(
         el("h2", {}, t("class.none")),
         el("p", {}, t("class.import_how")),
-        el("p", {}, el("code", {}, "inkgate roster import class.csv")),
+        el("p", {}, el("code", {}, t("class.command"))),
         el("p", {}, t("class.import_then")),
       );
     } else if (none === "lesson") {
       this.empty.replaceChildren(
         el("h2", {}, t("lesson.none")),
         el("p", {}, t("lesson.start_how")),
-        el("p", {}, el("code", {}, "inkgate lesson start")),
-        el("p", {}, ...said(t("lesson.start_then", { n: box.pens_linked, total: box.class_size }))),
+        el("p", {}, el("code", {}, t("lesson.command"))),
+        el("p", {}, t("lesson.start_then", { n: box.pens_linked, total: box.class_size })),
+        el("p", {}, el("a", { class: "button", href: "#pens" }, t("lesson.look_at_pens"))),
       );
     }
     this.lay();

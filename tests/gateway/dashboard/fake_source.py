@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from gateway import clock
 from gateway.dashboard.access import Access
@@ -91,6 +92,10 @@ PAGES = tuple(
 )
 
 
+def _hand(seat: int) -> random.Random:
+    return random.Random(seat)  # noqa: S311  a hand, not a secret
+
+
 @dataclass
 class Child:
     """Writes one answer after another, at a hundred dots a second."""
@@ -153,7 +158,7 @@ class Child:
     ) -> Iterator[tuple[int, LiveChunk | None]]:
         points = [tuple(float(v) for v in p.split(",")) for p in stroke.split()]
         dots: list[LiveDot] = []
-        for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+        for (ax, ay), (bx, by) in pairwise(points):
             for i in range(8):
                 x = x0 + (ax + (bx - ax) * i / 8) * size + self.random.random() * 0.15
                 y = y0 + (ay + (by - ay) * i / 8) * size + self.random.random() * 0.15
@@ -179,7 +184,7 @@ class FakeSource:
         }
         self.started_ms = now_ms
         self.lesson = lesson
-        self.children = [Child(n, now_ms, fails.get(n), random.Random(n)) for n in range(1, seats + 1)]
+        self.children = [Child(n, now_ms, fails.get(n), _hand(n)) for n in range(1, seats + 1)]
         self.seq = 0
         self.now_ms = now_ms
         self.warnings: list[Said] = []

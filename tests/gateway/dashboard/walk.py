@@ -3,7 +3,6 @@
 It knows nothing of who serves: point it at the fake class or at a demo.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,7 +127,8 @@ def _wall(page: Page, name: Path, seen: Seen) -> None:
     page.wait_for_timeout(2_000)
     after = page.evaluate(_INKED)
     seen.tiles_that_moved = max(seen.tiles_that_moved, sum(a != b for a, b in zip(before, after, strict=True)))
-    below = "() => [...document.querySelectorAll('.tile')].filter(t => t.getBoundingClientRect().bottom > innerHeight).length"
+    below = """() => [...document.querySelectorAll('.tile')].filter(
+      tile => tile.getBoundingClientRect().bottom > innerHeight).length"""
     seen.tiles_below_the_window[name.name] = page.evaluate(below)
     seen.delay_ms = page.evaluate("inkgate.link.delayMs")
 
@@ -150,7 +150,8 @@ def _replay(page: Page, seen: Seen) -> None:
 
 def _check(page: Page, name: str, seen: Seen, axe: str | None) -> None:
     bare = page.evaluate(
-        "() => document.body.innerText.match(/\\b(?:pen|radio|tile|state|reason|word|counts|answers|pupil)\\.[a-z_]+/g) ?? []"
+        """() => document.body.innerText.match(
+          /\\b(?:pen|radio|tile|state|reason|word|counts|answers|pupil)\\.[a-z_]+/g) ?? []"""
     )
     seen.faults += [f"{name}: a bare code {code}" for code in bare]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
@@ -161,7 +162,9 @@ def _check(page: Page, name: str, seen: Seen, axe: str | None) -> None:
     session.send("Runtime.evaluate", {"expression": axe})
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     found: Any = page.evaluate(
-        f"axe.run({{runOnly: {json.dumps(tags)}}}).then(r => r.violations.map(v => v.id + ': ' + v.nodes[0].html.slice(0, 160)))"
+        """tags => axe.run({runOnly: tags}).then(
+          said => said.violations.map(one => `${one.id}: ${one.nodes[0].html.slice(0, 160)}`))""",
+        tags,
     )
     if found:
         seen.axe[name] = list(found)

@@ -95,7 +95,7 @@ def test_nothing_asked_gives_nothing(model: CharacterNetwork) -> None:
 
 
 def test_a_missing_model_says_which_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="characters.onnx"):
+    with pytest.raises(ModelError, match=r"characters\.onnx"):
         CharacterNetwork(tmp_path)
 
 

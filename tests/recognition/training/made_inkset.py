@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,17 @@ def write_inkset(path: Path, samples: Sequence[Sample]) -> None:
     columns = {name: [getattr(sample, name) for sample in samples] for name in ("label", "writer", "source")}
     words = {name: sorted(set(values)) for name, values in columns.items()}
     steps = [_steps(sample) for sample in samples]
-    np.savez_compressed(
-        path,
-        dxy=np.concatenate(steps).astype(np.int16),
-        npts=np.array([len(stroke) for sample in samples for stroke in sample.strokes], np.uint16),
-        nstrokes=np.array([len(sample.strokes) for sample in samples], np.uint16),
-        hz=np.array([sample.hz for sample in samples], np.uint16),
-        unit_mm=np.array([sample.unit_mm for sample in samples], np.float32),
-        **{name: np.array([words[name].index(value) for value in values]) for name, values in columns.items()},
-        **{f"{name}s": np.array(values) for name, values in words.items()},
-    )
+    arrays: dict[str, Any] = {
+        "dxy": np.concatenate(steps).astype(np.int16),
+        "npts": np.array([len(stroke) for sample in samples for stroke in sample.strokes], np.uint16),
+        "nstrokes": np.array([len(sample.strokes) for sample in samples], np.uint16),
+        "hz": np.array([sample.hz for sample in samples], np.uint16),
+        "unit_mm": np.array([sample.unit_mm for sample in samples], np.float32),
+    }
+    for name, values in columns.items():
+        arrays[name] = np.array([words[name].index(value) for value in values], np.uint16)
+        arrays[f"{name}s"] = np.array(words[name])
+    np.savez_compressed(path, **arrays)
 
 
 def drawn(label: str, writer: str, *strokes: Sequence[tuple[float, float]], source: str = "made") -> Sample:

@@ -36,7 +36,7 @@ def test_latin_drawings_of_the_foreign_set_are_not_foreign() -> None:
 
 
 def test_a_folder_without_digits_says_what_it_lacks(tmp_path: Path) -> None:
-    with pytest.raises(RecognitionError, match="pendigits/digits.npz"):
+    with pytest.raises(RecognitionError, match=r"pendigits/digits\.npz"):
         gathered(tmp_path, seed=1)
 
 
