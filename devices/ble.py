@@ -207,8 +207,8 @@ class BleAdapter:
             timeout=timeout_s,
             backend=self._client_backend,
         )
+        await _ask_bleak(client.connect(), timeout_s + _GRACE_S)  # that fails cleans up after itself
         try:
-            await _ask_bleak(client.connect(), timeout_s + _GRACE_S)
             await _ask_bleak(link.subscribe(client, sighting.family), _SUBSCRIBE_LIMIT_S, half_made=True)
             link.give()
         except BaseException:

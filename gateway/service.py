@@ -4,17 +4,15 @@ import base64
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from gateway import pens, roster
+from gateway import pens, roster, views
+from gateway.box import Box
 from gateway.control import Handler
 from gateway.errors import FoundProblems, WrongUse
 from gateway.identity import pseudonym_key
 from recognition.errors import SheetError
 from sync import outbox
-
-if TYPE_CHECKING:
-    from gateway.app import App
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +20,10 @@ _MAC: Final = re.compile(r"^[0-9A-F]{2}(:[0-9A-F]{2}){5}$")
 
 
 class Service:
-    """The errands, over a running app."""
+    """The errands, over a running box."""
 
-    def __init__(self, app: "App") -> None:
-        self._app = app
+    def __init__(self, box: Box) -> None:
+        self._box = box
 
     def handlers(self) -> dict[str, Handler]:
         """By name, as the control socket wants them."""
@@ -47,60 +45,60 @@ class Service:
     async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """How the gateway does."""
         del request
-        return self._app.status()
+        return views.status(self._box)
 
     async def page(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Where the page is, and its PIN: for whoever may read the box's folder."""
         del request
-        return {"url": self._app.page_url, "pin": self._app.pin}
+        return {"url": self._box.page_url, "pin": self._box.pin}
 
     async def pens_list(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Every pen that is known or heard, why it is not linked, and the join window."""
         del request
-        return self._app.pens_view()
+        return views.pens(self._box)
 
     async def pens_join(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Open the join window; 0 minutes close it."""
-        return await self._app.join(float(request["minutes"]))
+        return await self._box.join(float(request["minutes"]))
 
     async def pens_bind(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Bind pens to seats by hand: `pairs` of MAC and seat, all or none."""
         pairs = [(_mac(pen), _seat(seat)) for pen, seat in request["pairs"]]
         _refuse_doubles(pairs)
-        now_ms = self._app.now_ms()
+        now_ms = self._box.now_ms()
         how = str(request.get("how", "hand"))
 
         def work(db: Any) -> None:  # noqa: ANN401  sqlite_utils.Database, named where the store opens it
             for pen, seat in pairs:
                 pens.bind(db, pen=pen, seat=seat, at_ms=now_ms, how=how)
 
-        await self._app.store.run(work)
-        await self._app.bindings_changed()
+        await self._box.store.run(work)
+        await self._box.bindings_changed()
         return {"bound": len(pairs)}
 
     async def pens_identify(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Make one pen show itself."""
-        return self._app.identify(_mac(request["pen"]))
+        return self._box.linking.identify(_mac(request["pen"]))
 
     async def pens_forget(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Let a pen go; its ink stays."""
-        pen, now_ms = _mac(request["pen"]), self._app.now_ms()
-        known = await self._app.store.run(lambda db: pens.forget(db, pen=pen, at_ms=now_ms))
+        pen, now_ms = _mac(request["pen"]), self._box.now_ms()
+        known = await self._box.store.run(lambda db: pens.forget(db, pen=pen, at_ms=now_ms))
         if not known:
             raise WrongUse(f"No pen {pen} is adopted here; `inkgate pens list` shows which are.")
-        await self._app.bindings_changed()
-        await self._app.let_go(pen)
+        await self._box.bindings_changed()
+        await self._box.let_go(pen)
         return {"forgotten": pen}
 
     async def roster_import(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Bring the class list to this file's."""
         pupils = roster.read_roster(base64.b64decode(request["content"]))
-        key = pseudonym_key(self._app.settings.box.folder)
-        remove, now_ms = bool(request.get("remove_missing")), self._app.now_ms()
-        merged = await self._app.store.run(
+        key = pseudonym_key(self._box.settings.box.folder)
+        remove, now_ms = bool(request.get("remove_missing")), self._box.now_ms()
+        merged = await self._box.store.run(
             lambda db: roster.merge(db, pupils, key=key, now_ms=now_ms, remove_missing=remove)
         )
-        await self._app.reload_names()
+        await self._box.roster_changed()
         return {
             "pupils": len(pupils),
             "added": merged.added,
@@ -112,27 +110,27 @@ class Service:
     async def lesson_start(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Start a lesson with a sheet."""
         try:
-            said = await self._app.desk.start(str(request["text"]))
+            said = await self._box.desk.start(str(request["text"]))
         except SheetError as error:
             raise FoundProblems("The sheet cannot be used", error.problems) from None
-        self._app.lesson_began()
+        self._box.lesson_began()
         return said
 
     async def lesson_stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Stop the lesson that runs."""
         del request
-        return await self._app.desk.stop()
+        return await self._box.desk.stop()
 
     async def lesson_list(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """All lessons, newest first."""
         del request
-        return {"lessons": lessons(self._app.store.reader.execute)}
+        return {"lessons": lessons(self._box.store.reader.execute)}
 
     async def sync_status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Depth and age of the outbox, and the way to the district."""
         del request
-        depth = await self._app.store.run(outbox.depth)
-        return {**depth_view(depth, self._app.now_ms()), "link": self._app.publisher_view()}
+        depth = await self._box.store.run(outbox.depth)
+        return {**depth_view(depth, self._box.now_ms()), "link": self._box.uplink.view()}
 
 
 def lessons(execute: Callable[[str], Any]) -> list[dict[str, Any]]:

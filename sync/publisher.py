@@ -107,6 +107,7 @@ class Publisher:
         self._counts = Counts()
         self._offered_to = 0
         self._reason: str | None = None
+        self._refusal: str | None = None
         self._since_ms = now_ms()
         self._last_receipt_ms: int | None = None
         self._retry_ms = self._sealed_ms = self._taken_over_ms = -_LONG_PAUSE_MS * 2 + tick_ms()
@@ -149,6 +150,7 @@ class Publisher:
     async def retry_refused(self) -> int:
         """Send again what the broker's access list turned away. Returns how many envelopes."""
         count = await self._run(outbox.readmit)
+        self._refusal = None
         if count and self._link is not None:
             self._link.begin_again()
         self._woken.set()
@@ -157,7 +159,7 @@ class Publisher:
     def status(self) -> PublisherStatus:
         """How it goes."""
         link, counts = self._link, self._counts
-        reason = self._reason
+        reason = self._reason or self._refusal
         if link is not None and reason is None and link.window.size == 1:
             reason = NO_RECEIPT
         return PublisherStatus(
@@ -296,9 +298,9 @@ class Publisher:
         """The broker, by MQTT 5, says no. Only a no of the access list is final."""
         link.window.shut(self._tick_ms())
         if reason != REASON_NOT_AUTHORIZED:
-            self._reason = BROKER_REFUSES
+            self._refusal = BROKER_REFUSES
             return
-        self._reason = NOT_AUTHORIZED
+        self._refusal = NOT_AUTHORIZED
         link.window.forget(envelope)
 
         def refuse(db: Database) -> Booked:
@@ -320,7 +322,7 @@ class Publisher:
             window.ended(one.ended, self._tick_ms())
             if one.receipted:
                 self._backoff.reset()
-                self._reason = None
+                self._refusal = None
             counts.receipted += one.results
             counts.refused += len(one.refused)
             counts.raised += one.raised

@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from gateway.cli.bench_read import read
+from gateway.cli.bench_read import bench_read
 from gateway.cli.output import document
 
 
@@ -13,7 +13,7 @@ def bench() -> None:
     """Benchmarks: they print ratios against a peer or a floor measured in the same run."""
 
 
-bench.add_command(read)
+bench.add_command(bench_read)
 
 
 @bench.command()

@@ -5,4 +5,4 @@ import sys
 if __name__ == "__main__":
     from importlinter.cli import lint_imports
 
-    sys.exit(lint_imports())
+    sys.exit(lint_imports(no_logo=True))

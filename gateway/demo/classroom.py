@@ -49,9 +49,9 @@ class Classroom:
         """The pen of a seat."""
         return self.room.pens[mac_of(seat)]
 
-    async def write_card(self) -> None:
-        """Every pupil ticks the box of the own seat."""
-        await asyncio.gather(*(self._tick_seat(seat) for seat in self.pupils))
+    async def write_card(self, seats: Iterable[int] | None = None) -> None:
+        """Every pupil, or those at these seats, ticks the box of the own seat."""
+        await asyncio.gather(*(self._tick_seat(seat) for seat in seats or self.pupils))
 
     async def write_lesson(self, lesson: str, number: int) -> None:
         """Every pupil answers the sheet."""
@@ -182,7 +182,7 @@ async def _listen(classroom: Classroom, end: asyncio.Event) -> None:
     while line := await reader.readline():
         command = json.loads(line)
         if command["do"] == "card":
-            await classroom.write_card()
+            await classroom.write_card(command.get("seats"))
         elif command["do"] == "lesson":
             await classroom.write_lesson(command["lesson"], command["number"])
         elif command["do"] == "end":

@@ -10,6 +10,7 @@ from tests.fakes.hub import Hub, HubBroker
 class _HubMaker:
     def __init__(self) -> None:
         self.hub = Hub()
+        self.keeps_sessions = True
 
     def connector(
         self,

@@ -30,6 +30,7 @@ class PahoMaker:
 
     def __init__(self, port: int, *, five: bool = False) -> None:
         self.port, self.five = port, five
+        self.keeps_sessions = not five
 
     def connector(
         self,

@@ -106,6 +106,7 @@ function onMessage(message) {
     sheet = new Sheet(message.lesson);
     wall.sheet = pupil.sheet = sheet;
     wall.redraw();
+    if (ink.seq !== null) link.askAgain();
   }
   if (message.t === "questions") pupil.prompts = new Map(message.questions.map((question) => [question.field, question.prompt]));
   draw();

@@ -21,7 +21,7 @@ const PHONE_PX = 700;
 const LEAST_TILE_PX = 84;
 
 function cureOf({ code, params }) {
-  return has(`${code}.cure`) ? t(`${code}.cure`, params).replace(/[:：]?\s*`[^`]*`/g, "") : "";
+  return has(`${code}.cure`) ? t(`${code}.cure`, params).replace(/\p{P}?\s*`[^`]*`/gu, "") : "";
 }
 
 class Tile {

@@ -58,7 +58,9 @@ def wait_until(done: Callable[[], bool], limit_s: float, what: str, demo: subpro
     began = time.monotonic()
     while not done():
         if demo.poll() is not None or time.monotonic() - began > limit_s:
-            pytest.fail(f"{what}: not within {limit_s} s (the demo's exit code: {demo.poll()})")
+            demo.terminate()
+            _, err = demo.communicate(timeout=60)
+            pytest.fail(f"{what}: not within {limit_s} s (the demo's exit code: {demo.returncode}): {err[-2000:]}")
         time.sleep(0.05)
     return time.monotonic() - began
 

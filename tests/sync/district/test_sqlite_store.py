@@ -1,5 +1,6 @@
 """The district's store, against real SQLite: each result once, whatever comes and however often."""
 
+import itertools
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -83,17 +84,13 @@ def test_the_numbers_of_two_boxes_and_two_epochs_never_meet(store: SqliteStore) 
     assert taken.rows == 3
 
 
-@given(st.permutations([1, 2, 3, 4]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
-def test_the_newest_revision_wins_in_any_order(tmp_path: Path, order: list[int]) -> None:
-    store = SqliteStore(tmp_path / f"{order}.db", None)
-    store.open()
+@pytest.mark.parametrize("order", list(itertools.permutations([1, 2, 3])))
+def test_the_newest_revision_wins_in_any_order(store: SqliteStore, order: tuple[int, ...]) -> None:
     for eseq, rev in enumerate(order, 1):
         store.take([_envelope(_row(1, rev=rev), eseq=eseq)])
     ((_, _, value),) = list(store.digests())
-    assert value == _row(1, rev=4).digest
+    assert value == _row(1, rev=3).digest
     assert store.counts().doubled == 0
-    store.close()
 
 
 def test_the_same_revision_with_other_content_is_a_conflict_with_both_digests(
@@ -156,7 +153,7 @@ def test_poison_is_quarantined_and_refused_and_its_neighbours_are_stored(
 
 
 @given(st.lists(st.binary(max_size=60), max_size=5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 def test_no_bytes_stop_the_store(store: SqliteStore, payloads: list[bytes]) -> None:
     taken = store.take([Incoming("box-1", payload) for payload in payloads])
     assert taken.rows == 0

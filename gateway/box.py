@@ -1,0 +1,141 @@
+"""Every part of a running gateway, made once, and the errands that touch more than one of them."""
+
+import contextlib
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from devices.errors import DeviceError
+from gateway import clock, pens
+from gateway.card import CardWatch
+from gateway.dashboard.access import new_pin
+from gateway.dashboard.feed import Feed
+from gateway.figures import Figures
+from gateway.identity import secret
+from gateway.lesson import LessonDesk
+from gateway.linking import Linking
+from gateway.reading import ReaderProcess
+from gateway.screen import Screen
+from gateway.seats import Seats
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.strokes import Piece
+from gateway.uplink import Uplink
+from recognition.ink import unpack
+from recognition.pages import PageAddress
+
+_READER: Final = (sys.executable, "-m", "gateway", "read")
+
+
+class Box:
+    """The parts. Lives in the loop's thread."""
+
+    def __init__(self, settings: Settings, store: Store, installed: str) -> None:
+        self.settings, self.store = settings, store
+        self.now_ms: Callable[[], int] = clock.now_ms
+        self.figures = Figures()
+        self.linking = Linking(settings, self.now_ms)
+        self.card = CardWatch(store, self.now_ms)
+        self.desk = LessonDesk(
+            store=store,
+            reader=lambda on_answer: ReaderProcess(_READER, on_answer),
+            installation=installed,
+            box=settings.box.id,
+            settle_ms=settings.reading.settle_ms,
+            figures=self.figures,
+            now_ms=self.now_ms,
+            trusted=clock.is_trusted,
+        )
+        self.uplink = Uplink(settings, store, self.figures, self.now_ms)
+        self.seats = Seats(self.linking)
+        self.screen = Screen(self.desk, pen_of=self.seats.pen_of, radio_of=self.seats.radio_of, box=self._for_pages)
+        self.feed = Feed(self.now_ms)
+        self.pin = secret(settings.dashboard.pin_file, "the page's PIN") or new_pin()
+        self.page_url = ""
+        self.durable = True
+        """Whether the last beat could be made durable."""
+        self.seq = 1
+        """The number of the next beat."""
+
+    async def take_up(self) -> None:
+        """After a start: bindings, roster, the lesson that ran, the pens that are ours, gaps since then."""
+        await self.desk.restore()
+        await self.roster_changed()
+        await self.bindings_changed()
+        answers = self.desk.answers
+        lesson_from_ms = self.now_ms() if answers is None else answers.started_ms
+        await self.store.run(lambda db: self.linking.open_windows(db, lesson_from_ms))
+        await self.store.run(self.linking.read_window)
+        if answers is not None:
+            self._show_stored()
+
+    async def bindings_changed(self) -> None:
+        """Who holds which pen has changed."""
+        await self.desk.reload_bindings()
+        rows = await self.store.run(
+            lambda db: db.conn.execute("select mac from pen where adopted_ms is not null").fetchall()
+        )
+        self.linking.adopted = {row[0] for row in rows}
+        self.seats.by_pen = await self.store.run(pens.current)
+        if self.linking.join_from_ms is not None:
+            await self.card.settle_again(self.linking.join_from_ms)
+
+    async def roster_changed(self) -> None:
+        """Who sits where has changed."""
+        rows = await self.store.run(
+            lambda db: db.conn.execute("select seat, name from pupil where left_ms is null").fetchall()
+        )
+        self.screen.names = dict(rows)
+
+    def lesson_began(self) -> None:
+        """Another lesson: the pages begin anew."""
+        self.screen.begin()
+        self.desk.linked_pens = {live.state.mac for live in self.linking.links.live.values() if live.state is not None}
+        self.feed.restart()
+
+    async def join(self, minutes: float) -> dict[str, Any]:
+        """Open the join window for so long; 0 closes it."""
+        said = self.linking.join(minutes)
+        await self.store.run(self.linking.write_window)
+        return said
+
+    async def let_go(self, pen: str) -> None:
+        """Hang up on a pen that is forgotten."""
+        with contextlib.suppress(DeviceError):
+            await self.linking.let_go(pen)
+
+    def disk_free_percent(self) -> int:
+        """How much of the store's disk is free."""
+        usage = shutil.disk_usage(self.settings.box.folder)
+        return round(100 * usage.free / usage.total)
+
+    def _for_pages(self) -> dict[str, Any]:
+        """What the pages' status says of the box."""
+        join_s = self.linking.join_left_s()
+        return {
+            "join_until_ms": self.now_ms() + round(join_s * 1000) if join_s else None,
+            "clock_set": clock.is_trusted(),
+            "durable": self.durable,
+            "pens_linked": self.linking.links.ready_count,
+            "outbox_depth": self.uplink.depth,
+            "outbox_oldest_s": self.uplink.oldest_s,
+            "disk_free_percent": self.disk_free_percent(),
+        }
+
+    def _show_stored(self) -> None:
+        """The lesson's ink out of the store onto the pages."""
+        answers = self.desk.answers
+        if answers is None:
+            return
+        query = "select * from ink where down_ms >= ? order by down_ms, piece"
+        for row in self.store.reader.execute(query, (answers.started_ms,)):
+            seat = self.desk.bindings.seat_of(row["pen"], row["down_ms"])
+            if seat is None or seat not in answers.seats:
+                continue
+            page = PageAddress(row["section"], row["owner"], row["note"], row["page"])
+            piece = Piece(row["pen"], page, row["down_ms"], row["pen_ms"], bool(row["time_known"]), row["tip"])
+            piece.rows = [tuple(r) for r in np.vstack(unpack(row["packed"])).tolist()]
+            self.screen.take_stored(answers, seat, piece)
