@@ -240,6 +240,8 @@ class HciClient(BaseBleakClient):
                 room = self._room
                 characteristic = BleakGATTCharacteristic(c, c.handle, uuid_text(c.uuid), properties, room, service)
                 found.add_characteristic(characteristic)
+                if not {"notify", "indicate"} & set(properties):
+                    continue  # only how to subscribe is asked of descriptors, and each question costs a connection event
                 for d in await self._ask(gatt.discover_descriptors(c)):
                     found.add_descriptor(BleakGATTDescriptor(d, d.handle, uuid_text(d.type), characteristic))
         return found

@@ -19,7 +19,7 @@ from gateway.box import Box
 from gateway.dashboard.access import Access
 from gateway.dashboard.server import build_app
 from gateway.dashboard.server import serve as serve_page
-from gateway.identity import installation
+from gateway.identity import installation, page_key
 from gateway.journal import Batch
 from gateway.links import Change
 from gateway.service import Service
@@ -46,7 +46,7 @@ class App:
         self.box.seq = await self.box.store.run(journal.next_seq)
         await self.box.take_up()
         page = await serve_page(
-            build_app(self.box.screen, self.box.feed, Access(self.box.pin, self.box.settings.dashboard.names)),
+            build_app(self.box.screen, self.box.feed, self._access()),
             self.box.settings.dashboard.host,
             self.box.settings.dashboard.port,
         )
@@ -70,6 +70,10 @@ class App:
             server.close()
             await self._end()
             await page.close()
+
+    def _access(self) -> Access:
+        settings = self.box.settings
+        return Access(self.box.pin, settings.dashboard.names, key=page_key(settings.box.folder))
 
     async def _end(self) -> None:
         for task in self._tasks:

@@ -16,15 +16,24 @@ def installation(db: Database) -> str:
 
 
 def pseudonym_key(folder: Path) -> bytes:
-    """The key that makes pseudonyms; it stays in a file that only the service may read, made at the first use."""
-    path = folder / "pseudonym.key"
+    """The key that makes pseudonyms; without it every pupil would get a new one."""
+    return _key(folder / "pseudonym.key")
+
+
+def page_key(folder: Path) -> bytes:
+    """The key that signs the page's cookies; kept, so that a restart in mid-lesson sends nobody back to the PIN."""
+    return _key(folder / "page.key")
+
+
+def _key(path: Path) -> bytes:
+    """A key in a file that only the service may read, made at the first use."""
     if not path.exists():
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(32))
     key = path.read_bytes()
     if len(key) < 16:  # noqa: PLR2004  128 bits are the least that no one can try out
-        raise GatewayError(f"{path} is damaged: bring it back from a backup, or every pupil would get a new pseudonym.")
+        raise GatewayError(f"{path} is damaged: bring it back from a backup; with another key nothing fits any more.")
     return key
 
 

@@ -139,9 +139,21 @@ def recover(db: Database, *, trusted: bool) -> int:
             known.first_seq = seq
     made = 0
     for piece in pieces.values():
+        if _is_ink(db, piece):
+            continue  # it was closed; its row is still here because another pen's open piece needs it
         made += insert_piece(db, piece.first_seq, piece, how="live", trusted=trusted)
     db.conn.execute("delete from journal")
     return made
+
+
+def _is_ink(db: Database, piece: Piece) -> bool:
+    return (
+        db.conn.execute(
+            "select 1 from ink where pen=? and section=? and owner=? and note=? and page=? and down_ms=? and piece=?",
+            (piece.pen, *piece.page, piece.down_ms, piece.number),
+        ).fetchone()
+        is not None
+    )
 
 
 def _entry(piece: Piece, rows: Iterable[Row]) -> bytes:

@@ -255,7 +255,7 @@ class LessonDesk:
             place = (seat_of[row["pupil"]], row["field"])
             graded[place] = row["ink"]
             self.grades[place] = {k: row[k] for k in ("state", "value", "points", "max_points", "confidence")}
-            self.grades[place]["reasons"] = json.loads(row["why"])
+            self.grades[place] |= {"reasons": json.loads(row["why"]), "alternatives": []}
         query = "select * from ink where down_ms >= ? order by id"
         for row in self._store.reader.execute(query, (answers.started_ms,)):
             seat = self.bindings.seat_of(row["pen"], row["down_ms"])
@@ -298,6 +298,7 @@ def _shown(made: Grade) -> dict[str, Any]:
         "max_points": made.max_points,
         "confidence": made.confidence,
         "reasons": list(made.reasons),
+        "alternatives": list(made.alternatives),
     }
 
 

@@ -26,6 +26,7 @@ from gateway.journal import Batch
 from gateway.lesson import LessonDesk
 from gateway.strokes import Piece, Row
 from recognition.pages import UNIT_MM
+from recognition.sheets import Field
 
 _DOT: Final = struct.Struct("<HHBB")
 _FORCE_MAX: Final = 852
@@ -273,12 +274,17 @@ class Screen:
                     SheetPage(
                         page.size_mm[0],
                         page.size_mm[1],
-                        [FieldBox(f.id, f.id.lstrip("q"), f.box_mm) for f in page.fields],
+                        [_printed(f) for f in page.fields],
                     )
                     for page in answers.sheet.pages
                 ],
             )
         return StatusView(lesson=lesson, results_waiting=self._desk.reader.pending, **box)
+
+
+def _printed(about: Field) -> FieldBox:
+    marks = [(choice.value, choice.box_mm) for choice in about.choices if choice.box_mm is not None]
+    return FieldBox(about.id, about.id.lstrip("q"), about.box_mm, marks)
 
 
 def _field(name: str, made: dict[str, Any] | None) -> FieldView:
@@ -289,6 +295,7 @@ def _field(name: str, made: dict[str, Any] | None) -> FieldView:
         state=made["state"],
         value=made["value"],
         confidence=made["confidence"],
+        alternatives=made["alternatives"],
         points=made["points"],
         max_points=made["max_points"],
         reasons=tuple(made["reasons"]),

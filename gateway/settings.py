@@ -93,7 +93,9 @@ class DashboardSettings:
     names: tuple[str, ...] = _setting(
         ("127.0.0.1", "localhost", "inkgate.local"), "", "Host names that the page answers to."
     )
-    pin_file: str = _setting("", "", "File that holds the PIN; empty: a PIN is drawn at each start and printed.")
+    pin_file: str = _setting(
+        "", "", "File that holds the PIN; empty: one is drawn at each start, `inkgate status --pin` tells it."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

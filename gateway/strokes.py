@@ -85,6 +85,8 @@ class PenInk:
         """When the last event of this pen was made, by the box's clock."""
         self._down: pen_events.PenDown | None = None
         self._pieces: dict[PageAddress, int] = {}
+        """The next piece's number by page; strokes that claim one millisecond share their numbers."""
+        self._numbered_ms = -1
         self._offset_ms = 0
         self._time_known = True
         self._page: PageAddress | None = None
@@ -127,8 +129,11 @@ class PenInk:
         known = down.time_ms >= CLOCK_NEVER_SET_MS and abs(off_ms) <= CLOCK_TOLERANCE_MS
         self._offset_ms = 0 if known else off_ms
         self._time_known = known
+        start_ms = down.time_ms + self._offset_ms
         self._down = down
-        self._pieces.clear()
+        if start_ms != self._numbered_ms:
+            self._numbered_ms = start_ms
+            self._pieces.clear()
         self._settle_loss(down.time_ms + self._offset_ms)
 
     def _turn(self, page: PageAddress) -> None:

@@ -252,6 +252,8 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
         return _read(payload, cls, "announcement")
 
 
+NUMBER_REUSED: Final = "number_reused"
+"""Why an envelope is refused whose number the district knows with other content."""
 HEALTH_ONLINE: Final = b'{"state":"online"}'
 HEALTH_OFFLINE: Final = b'{"state":"offline"}'
 """The last will, and a clean good-bye."""

@@ -14,11 +14,22 @@ import msgspec
 from sqlite_utils import Database, Migrations
 
 from sync.errors import Unreadable
-from sync.messages import EPOCH_BYTES, Announcement, DaySum, Receipt, Result, Row, day_sum, digest, pack, unpack
+from sync.messages import (
+    EPOCH_BYTES,
+    NUMBER_REUSED,
+    Announcement,
+    DaySum,
+    Receipt,
+    Result,
+    Row,
+    day_sum,
+    digest,
+    pack,
+    unpack,
+)
 
 NOT_AUTHORIZED: Final = "sync.not_authorized"
 """Why an envelope is refused that the broker's access list turned away; a person may send it again."""
-NUMBER_REUSED: Final = "number_reused"
 SEAL_ROWS: Final = 100
 _FOREIGN: Final = "sync.foreign_copies"
 _RAISED: Final = "sync.raised"

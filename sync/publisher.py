@@ -41,6 +41,8 @@ _SEAL_EVERY_MS: Final = 300
 _SEALS_A_STEP: Final = 20
 _STUCK_MS: Final = 60_000
 """So long may a full window wait for a broker that acknowledges nothing; then the connection is made anew."""
+_STEADY_MS: Final = 10_000
+"""A connection that lived so long was one: two boxes of one name, who throw each other out, come back ever later."""
 _TWIN_MS: Final = 60_000
 _LONG_PAUSE_MS: Final = 60_000
 _AFTER_FAULT_MS: Final = 5_000
@@ -61,7 +63,7 @@ class _Link:
         self.window = Window(now_ms)
         self.unacknowledged: dict[int, int] = {}
         """Ticket to envelope: what the client library still holds."""
-        self.heard_ms = now_ms
+        self.since_ms = self.heard_ms = now_ms
         self.more = True
         """Whether the outbox may hold envelopes beyond the window's cursor."""
 
@@ -151,6 +153,7 @@ class Publisher:
         """Send again what the broker's access list turned away. Returns how many envelopes."""
         count = await self._run(outbox.readmit)
         self._refusal = None
+        self._retry_ms = self._tick_ms()
         if count and self._link is not None:
             self._link.begin_again()
         self._woken.set()
@@ -159,7 +162,7 @@ class Publisher:
     def status(self) -> PublisherStatus:
         """How it goes."""
         link, counts = self._link, self._counts
-        reason = self._reason or self._refusal
+        reason = self._refusal or self._reason
         if link is not None and reason is None and link.window.size == 1:
             reason = NO_RECEIPT
         return PublisherStatus(
@@ -194,16 +197,16 @@ class Publisher:
         return max(0, self._sealed_ms + _SEAL_EVERY_MS - self._tick_ms()) / 1000
 
     async def _come(self) -> None:
+        broker: Broker | None = None
         try:
             broker = await self._connect(self._woken.set)
-        except (BrokerUnreachable, NotAuthorized) as error:
-            self._wait(NOT_AUTHORIZED if isinstance(error, NotAuthorized) else UNREACHABLE, str(error))
-            return
-        try:
             await broker.subscribe(self._topics.down, self._topics.ledger)
-        except (BrokerUnreachable, NotAuthorized) as error:
-            await broker.close()
-            self._wait(NOT_AUTHORIZED if isinstance(error, NotAuthorized) else LOST, str(error))
+        except BaseException as error:
+            if broker is not None:
+                await broker.close()
+            if not isinstance(error, (BrokerUnreachable, NotAuthorized)):
+                raise
+            self._wait(NOT_AUTHORIZED if isinstance(error, NotAuthorized) else UNREACHABLE, str(error))
             return
         broker.publish(self._topics.health, HEALTH_ONLINE, retain=True)
         self._link = _Link(broker, self._tick_ms())
@@ -214,7 +217,7 @@ class Publisher:
     def _wait(self, reason: str, words: str) -> None:
         """No connection: note why, and when to try again."""
         pause_ms = round(self._backoff.next_s() * 1000)
-        if reason in {NOT_AUTHORIZED, TWIN}:
+        if NOT_AUTHORIZED in {reason, self._refusal} or reason == TWIN:
             pause_ms = max(pause_ms, _LONG_PAUSE_MS)
         self._retry_ms = self._tick_ms() + pause_ms
         if reason != self._reason:
@@ -228,6 +231,8 @@ class Publisher:
             return
         self._since_ms = self._now_ms()
         await link.broker.close()
+        if self._tick_ms() - link.since_ms >= _STEADY_MS:
+            self._backoff.reset()
         reason = LOST
         if gone is not None and gone.reason == REASON_TAKEN_OVER:
             # Once is this box itself, back after a dead line; twice in a minute is another machine with our name.
@@ -321,7 +326,6 @@ class Publisher:
         for one in booked:
             window.ended(one.ended, self._tick_ms())
             if one.receipted:
-                self._backoff.reset()
                 self._refusal = None
             counts.receipted += one.results
             counts.refused += len(one.refused)
@@ -340,8 +344,7 @@ class Publisher:
         if not due and not self._rows_waiting:
             return
         self._rows_waiting = False
-        now_ms = self._now_ms()
-        sealed = await self._run(lambda db: _seal_all(db, self._numbers, now_ms, rest=due))
+        sealed = await self._run(lambda db: _seal_all(db, self._numbers, self._now_ms(), rest=due))
         if due:
             self._sealed_ms = self._tick_ms()
         if sealed and self._link is not None:

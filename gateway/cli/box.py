@@ -30,9 +30,14 @@ def doctor(ctx: click.Context, *, as_json: bool) -> int:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--pin", "with_pin", is_flag=True, help="Where the page is, and its PIN, instead.")
 @click.pass_context
-def status(ctx: click.Context, *, as_json: bool) -> None:
+def status(ctx: click.Context, *, as_json: bool, with_pin: bool) -> None:
     """How the running gateway does."""
+    if with_pin:
+        page = control.ask(settings_of(ctx).box.folder, "page")
+        click.echo(f"{page['url']}  PIN {page['pin']}")
+        return
     said = control.ask(settings_of(ctx).box.folder, "status")
     if as_json:
         document("inkgate.status/1", said)

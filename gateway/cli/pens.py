@@ -71,7 +71,7 @@ def join(ctx: click.Context, minutes: float | None, *, as_json: bool) -> None:
     if as_json:
         document("inkgate.join/1", said)
     else:
-        click.echo(say("join.open" if wanted else "join.closed", settings.box.language, minutes=wanted))
+        click.echo(say("cli.join_open" if wanted else "cli.join_closed", settings.box.language, minutes=wanted))
 
 
 @pens.command()
@@ -88,7 +88,7 @@ def bind(ctx: click.Context, mac: str | None, seat: int | None, path: Path | Non
     else:
         raise click.UsageError("Give a pen's MAC and a seat, or --file with both.")
     said = control.ask(settings_of(ctx).box.folder, "pens_bind", pairs=pairs, how="hand" if path is None else "file")
-    click.echo(say("bind.done", settings_of(ctx).box.language, n=said["bound"]))
+    click.echo(say("cli.bound", settings_of(ctx).box.language, n=said["bound"]))
 
 
 @pens.command()
@@ -98,7 +98,7 @@ def identify(ctx: click.Context, mac: str) -> None:
     """Make a pen show itself: light and beep for some seconds, then as it was."""
     settings = settings_of(ctx)
     control.ask(settings.box.folder, "pens_identify", pen=mac)
-    click.echo(say("identify.done", settings.box.language))
+    click.echo(say("cli.identify", settings.box.language))
 
 
 @pens.command()
@@ -108,7 +108,7 @@ def forget(ctx: click.Context, mac: str) -> None:
     """Let a pen go: it is no longer linked. Its ink stays."""
     settings = settings_of(ctx)
     control.ask(settings.box.folder, "pens_forget", pen=mac)
-    click.echo(say("forget.done", settings.box.language))
+    click.echo(say("cli.forgotten", settings.box.language))
 
 
 def _pairs(path: Path) -> list[tuple[str, str]]:
@@ -144,6 +144,6 @@ def _print(view: Mapping[str, Any], language: str) -> None:
     table(words, rows)
     for conflict in view["conflicts"]:
         pens_named, seats = ", ".join(conflict["pens"]), ", ".join(map(str, conflict["seats"]))
-        click.echo(say("card.conflict", language, pens=pens_named, seats=seats))
+        click.echo(say("cli.conflict", language, pens=pens_named, seats=seats))
     if view["join_open_s"]:
-        click.echo(say("join.left", language, seconds=round(view["join_open_s"])))
+        click.echo(say("cli.join_left", language, seconds=round(view["join_open_s"])))

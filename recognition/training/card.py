@@ -54,8 +54,9 @@ A number's confidence is the least of its digits'; here its digits were cut righ
 Junk: two digits over or beside each other, crossings-out, scribbles, dots; composed of test writers' digits.
 Among the foreign letters are some that do look like a digit (a circle, a bar).
 
-Thresholds, set on the validation writers for at most 0.3 % error among the accepted and at most 3 % of foreign
-ink and junk accepted, while 95 % of answers stay accepted: {thresholds}.
+Thresholds, set on the validation writers, each counting the same, for at most 0.3 % error among the accepted and
+at most 3 % of foreign letters accepted, as far as 95 % of single answers and 90 % of numbers stay accepted:
+{thresholds}.
 """
 
 

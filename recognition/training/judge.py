@@ -88,34 +88,38 @@ def _at_most(wrong: int, answers: int, share: float) -> float:
 def threshold_for(
     right: NDArray[np.bool_],
     confidence: NDArray[np.floating],
+    writer: NDArray[np.str_],
     foreign: NDArray[np.floating],
     *,
     error: float,
     accepted: float,
     foreign_accepted: float,
 ) -> float:
-    """The lowest threshold above 1/2 that keeps the error and the foreign ink taken within bounds.
+    """The lowest threshold from 1/2 on that keeps the error and the foreign ink taken within bounds.
 
-    Where that would accept too little, the one that accepts just enough: refusing too much helps nobody, and the
-    figures tell the rest.
+    Every writer counts the same, however much he wrote. Where the bounds would accept too little, the threshold accepts
+    just enough: refusing too much helps nobody, and the figures tell the rest.
 
     Args:
         right: n answers of validation writers: read right?
         confidence: How sure each was.
+        writer: Who wrote it.
         foreign: How sure the reader was of ink that is no answer; may be empty.
         error: Highest share wrong among the accepted.
         accepted: Least share accepted.
         foreign_accepted: Highest share of the foreign ink accepted.
     """
+    _, row_of, counts = np.unique(writer, return_inverse=True, return_counts=True)
+    weight = 1 / (counts[row_of] * len(counts))
     order = np.argsort(-confidence)
     sorted_confidence = confidence[order]
-    wrong = np.cumsum(~right[order])
-    kept = np.arange(1, len(order) + 1)
+    kept = np.cumsum(weight[order])
+    wrong = np.cumsum(weight[order] * ~right[order])
     good = np.flatnonzero(wrong <= error * kept)
     limit = float(sorted_confidence[good[-1]]) if len(good) else 1.0
     if len(foreign):
         limit = max(limit, float(np.quantile(foreign, 1 - foreign_accepted)))
-    enough = float(sorted_confidence[min(len(order) - 1, math.ceil(accepted * len(order)) - 1)])
+    enough = float(sorted_confidence[min(len(order) - 1, int(np.searchsorted(kept, accepted)))])
     return max(0.5, min(limit, enough))
 
 

@@ -23,6 +23,8 @@ from recognition.training.reader_ink import ReaderInk, gathered
 CHOICES: Final = "ABCD"
 ERROR: Final = 0.003
 ACCEPTED: Final = 0.95
+NUMBERS_ACCEPTED: Final = 0.90
+"""Two digits on average, each as sure as a single one must be."""
 FOREIGN_ACCEPTED: Final = 0.03
 _NUMBERS: Final = 4000
 _JUNK: Final = 1000
@@ -64,7 +66,7 @@ def save(net: CharacterNet, ink: ReaderInk, parts: Mapping[str, Part], out: Path
     part = np.array([parts[writer] for writer in ink.writer])
     rng = np.random.default_rng(plan.seed)
     held = ink.taken(part == "validation")
-    thresholds = _thresholds(_Told(held, logits(net, held.points)), _junk_logits(net, held, rng), rng)
+    thresholds = _thresholds(_Told(held, logits(net, held.points)), rng)
     about = _about(net, out, thresholds, parts, plan)
     (out / "characters.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     shipped = CharacterNetwork(out)
@@ -102,24 +104,29 @@ def _about(
     }
 
 
-def _thresholds(held: _Told, made: NDArray[np.float32], rng: np.random.Generator) -> dict[str, float]:
+def _thresholds(held: _Told, rng: np.random.Generator) -> dict[str, float]:
     """Kind -> threshold, on writers that the net did not learn from and that are not tested on."""
+    foreign = held.of(held.ink.of_set == "omniglot").logits
     out: dict[str, float] = {}
-    for kind, alphabet in (("digit", DIGITS), ("letter", CHOICES)):
+    for kind, alphabet, accepted in (
+        ("digit", DIGITS, ACCEPTED),
+        ("letter", CHOICES, ACCEPTED),
+        ("number", DIGITS, NUMBERS_ACCEPTED),
+    ):
         own = held.of(_asks(held.ink, alphabet))
         read, sure = best(probabilities(own.logits, alphabet), alphabet)
+        right, writer = read == _labels(own.ink), own.ink.writer
+        if kind == "number":
+            right, sure, writer = _numbers(held, rng)
         out[kind] = threshold_for(
-            read == _labels(own.ink),
+            right,
             sure,
-            _foreign_confidence(held, made, alphabet),
+            writer,
+            best(probabilities(foreign, alphabet), alphabet)[1],
             error=ERROR,
-            accepted=ACCEPTED,
+            accepted=accepted,
             foreign_accepted=FOREIGN_ACCEPTED,
         )
-    right, sure, _ = _numbers(held, rng)
-    out["number"] = threshold_for(
-        right, sure, np.empty(0), error=ERROR, accepted=ACCEPTED, foreign_accepted=FOREIGN_ACCEPTED
-    )
     return out
 
 
@@ -165,11 +172,6 @@ def _labels(ink: ReaderInk) -> NDArray[np.str_]:
     return np.array([*CLASSES, ""])[ink.label]
 
 
-def _foreign_confidence(held: _Told, made: NDArray[np.float32], alphabet: str) -> NDArray[np.float32]:
-    foreign = held.of(held.ink.of_set == "omniglot").logits
-    return best(probabilities(np.concatenate([foreign, made]), alphabet), alphabet)[1]
-
-
 def _numbers(told: _Told, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.str_]]:
     """Numbers of one writer's digits each, cut rightly: right or not, the least confidence, the writer."""
     own = told.of(_asks(told.ink, DIGITS))
@@ -183,10 +185,6 @@ def _numbers(told: _Told, rng: np.random.Generator) -> tuple[NDArray[np.bool_], 
 
 def _junk_points(ink: ReaderInk, rng: np.random.Generator) -> NDArray[np.float32]:
     return junk(ink.points[(ink.label < len(DIGITS)) & (ink.label != 1)], _JUNK, rng)
-
-
-def _junk_logits(net: CharacterNet, ink: ReaderInk, rng: np.random.Generator) -> NDArray[np.float32]:
-    return logits(net, _junk_points(ink, rng))
 
 
 def _through(model: CharacterNetwork, points: NDArray[np.float32]) -> NDArray[np.float32]:

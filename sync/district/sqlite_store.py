@@ -12,7 +12,6 @@ from typing import Final
 from sqlite_utils import Database, Migrations
 
 from sync.district.store import (
-    NUMBER_REUSED,
     Batch,
     Clash,
     DistrictCounts,
@@ -26,7 +25,7 @@ from sync.district.store import (
     write_mark,
 )
 from sync.errors import StoreUnavailable
-from sync.messages import Announcement, Row
+from sync.messages import NUMBER_REUSED, Announcement, Row
 
 logger = logging.getLogger(__name__)
 

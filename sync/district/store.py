@@ -8,12 +8,10 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from sync.errors import Unreadable
-from sync.messages import DIGEST_BYTES, VERSION, Announcement, Receipt, Row, digest, number, ranges, unpack
-
-NUMBER_REUSED: Final = "number_reused"
+from sync.messages import NUMBER_REUSED, VERSION, Announcement, Receipt, Row, digest, number, ranges, unpack
 
 
 class Incoming(NamedTuple):
@@ -227,12 +225,8 @@ def _receipt(epoch: bytes, answer: _Answer, generation: str, pos: int) -> Receip
         ok=ranges(answer.ok),
         refused=tuple(answer.refused),
         conflict=tuple((clash.id, clash.rev) for clash in conflicts),
-        digests=tuple((_hex(clash.kept), _hex(clash.came)) for clash in conflicts),
+        digests=tuple((clash.kept.hex(), clash.came.hex()) for clash in conflicts),
         behind=tuple((clash.id, clash.rev) for clash in answer.clashes if clash.kind == "behind"),
         generation=generation,
         pos=pos,
     )
-
-
-def _hex(value: bytes) -> str:
-    return value.ljust(DIGEST_BYTES, b"\0").hex()

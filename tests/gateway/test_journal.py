@@ -91,6 +91,28 @@ def test_a_stroke_that_is_ink_already_is_not_stored_twice_by_the_recovery(db: Da
     assert len(ink_rows(db)) == 1
 
 
+def test_a_stroke_that_was_closed_is_not_doubled_by_a_journal_row_that_another_pen_still_needed(db: Database) -> None:
+    first, second = PenInk(PEN), PenInk("9C:7B:D2:00:00:02")
+    for ink in (second, first):
+        begin(ink)
+        feed(ink, 0, 2)
+    batch = Batch(1, T0, open=[ink.open for ink in (first, second) if ink.open])
+    entries, keep_from = journal.prepare(batch)
+    with db.atomic():
+        journal.commit(db, batch, entries, keep_from, trusted=True)
+    feed(first, 2, 5)
+    first.feed(T0 + 50, PenUp(T0 + 50, 5))
+    batch = Batch(2, T0, closed=first.closed, open=[second.open] if second.open else [])
+    entries, keep_from = journal.prepare(batch)
+    with db.atomic():
+        journal.commit(db, batch, entries, keep_from, trusted=True)
+        assert journal.recover(db, trusted=True) == 1
+    assert db.conn.execute("select pen, piece, dots, ended from ink order by pen").fetchall() == [
+        (PEN, 0, 5, "up"),
+        ("9C:7B:D2:00:00:02", 0, 2, "inferred"),
+    ]
+
+
 def test_two_strokes_that_claim_one_millisecond_are_both_ink(db: Database) -> None:
     ink = PenInk(PEN)
     for dots in (3, 5):

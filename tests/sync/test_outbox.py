@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync import outbox
-from sync.messages import Announcement, Receipt, Result, digest, number, unpack
+from sync.messages import NUMBER_REUSED, Announcement, Receipt, Result, digest, number, unpack
 from sync.outbox import NOT_AUTHORIZED, Numbers
 from tests.sync.samples import MADE_MS, Box, box_at, result
 
@@ -134,7 +134,7 @@ def test_a_number_that_was_taken_sends_the_same_rows_under_a_new_epoch(box: Box)
     numbers = _counting()
     _seal(box, numbers)
     old = numbers.epoch
-    refusal = Receipt(v=1, epoch=old.hex(), refused=((1, outbox.NUMBER_REUSED),))
+    refusal = Receipt(v=1, epoch=old.hex(), refused=((1, NUMBER_REUSED),))
     _book(box, refusal, numbers)
     assert box.depth().fresh == 5
     _book(box, refusal, numbers)
@@ -297,7 +297,7 @@ def test_every_result_is_receipted_or_waits_whatever_is_said(steps: list[tuple[i
                         stored[row.id] = max(row.rev, stored.get(row.id, 0))
                     receipt = Receipt(v=1, epoch=told.epoch.hex(), ok=((told.eseq, told.eseq),))
                 else:
-                    refused = ((told.eseq, outbox.NUMBER_REUSED),)
+                    refused = ((told.eseq, NUMBER_REUSED),)
                     receipt = Receipt(v=1, epoch=told.epoch.hex(), refused=refused)
                 _book(box, receipt, numbers)
         while _seal(box, numbers):

@@ -207,6 +207,14 @@ async def test_taken_over_once_is_no_alarm_and_twice_in_a_minute_is_a_twin(rig: 
     assert (rig.publisher.status().state, rig.publisher.status().reason) == ("offline", "identity.twin")
 
 
+async def test_a_connection_that_never_holds_comes_back_ever_later(rig: Rig) -> None:
+    """Field case 29, under a protocol that does not say who took over."""
+    for _ in range(300):
+        await rig.run(1_000, step_ms=500)
+        rig.hub.cut("box-1")
+    assert rig.publisher.status().connections < 20
+
+
 @pytest.mark.parametrize("payload", [b"", b"null", b"\xff", b'{"v":2}', b'{"v":1,"ok":[["a",1]]}', b"[" * 5_000])
 async def test_no_message_of_the_district_stops_the_box(rig: Rig, payload: bytes) -> None:
     rig.box.put(result(1))

@@ -5,6 +5,8 @@ import pytest
 
 from recognition.training.judge import judged, numbers_of, threshold_for, upper_bound
 
+_ONE = np.array(["ann"] * 1000)
+
 
 def test_no_error_in_three_hundred_bounds_it_at_one_percent() -> None:
     """The exact bound for none wrong is 1 - 0.05 ** (1 / n)."""
@@ -34,15 +36,22 @@ def test_a_threshold_keeps_the_error_and_the_foreign_ink_out() -> None:
     sure = np.linspace(0.51, 1.0, 1000)
     right = sure > 0.52
     foreign = np.linspace(0.0, 0.56, 100)
-    limit = threshold_for(right, sure, foreign, error=0.003, accepted=0.8, foreign_accepted=0.03)
+    limit = threshold_for(right, sure, _ONE, foreign, error=0.003, accepted=0.8, foreign_accepted=0.03)
     assert (~right[sure >= limit]).mean() <= 0.003
     assert (foreign >= limit).mean() <= 0.04
 
 
 def test_a_threshold_never_refuses_more_than_is_allowed() -> None:
     sure, right = np.linspace(0.6, 1.0, 1000), np.zeros(1000, np.bool_)
-    limit = threshold_for(right, sure, np.array([0.99]), error=0.003, accepted=0.95, foreign_accepted=0.0)
+    limit = threshold_for(right, sure, _ONE, np.array([0.99]), error=0.003, accepted=0.95, foreign_accepted=0.0)
     assert (sure >= limit).mean() == pytest.approx(0.95, abs=0.002)
+
+
+def test_a_writer_of_many_odd_answers_does_not_set_the_threshold_for_all() -> None:
+    sure = np.concatenate([np.full(900, 0.55), np.linspace(0.6, 1.0, 100)])
+    writer = np.array(["odd"] * 900 + [f"w{k:02}" for k in range(100)])
+    limit = threshold_for(sure > 0.8, sure, writer, np.empty(0), error=0.0, accepted=0.4, foreign_accepted=0.0)
+    assert limit == pytest.approx(0.8, abs=0.01)
 
 
 def test_a_composed_number_is_one_writers_and_has_no_leading_zero() -> None:
