@@ -12,7 +12,6 @@ from typing import Any, Final, TypeVar
 
 from bumble import att, core, hci
 from bumble.device import ConnectionParametersPreferences, Device, DeviceConfiguration
-from bumble.host import Host
 from bumble.keys import MemoryKeyStore
 from bumble.transport import open_transport
 
@@ -27,6 +26,7 @@ _FULL: Final = frozenset({0x09, 0x0D})
 """HCI errors for "no place left": Connection Limit Exceeded, Rejected due to Limited Resources."""
 _INTERVAL_MS: Final = 15.0
 _SUPERVISION_MS: Final = 2000
+_GIVE_UP_TRIES: Final = 3
 _NO_ADDRESS: Final = "00:00:00:00:00:00"
 
 
@@ -44,6 +44,21 @@ class AttRefused(LinkError):
     def __init__(self, code: int) -> None:
         super().__init__(f"the pen refused: ATT error {code:#04x}")
         self.code = code
+
+
+class _AdapterHost(QuietHost):
+    """Says that the transport is lost before bumble ends each link of it, so that everybody hears the right reason."""
+
+    def __init__(self, lost: Callable[[], object]) -> None:
+        super().__init__()
+        self._lost = lost
+
+    def on_transport_lost(self) -> None:
+        """The transport is gone. bumble's own raises where the pending command is already done."""
+        self._lost()
+        if self.pending_response is not None:
+            self.pending_response.cancel()
+        self.emit("flush")
 
 
 class Adapter:
@@ -97,7 +112,7 @@ class Adapter:
     def _plug_in(self, transport: Any) -> None:  # noqa: ANN401  bumble's transport carries no types
         source = transport.source
         source.terminated.add_done_callback(lambda _: self.lose())
-        host: Host = QuietHost()
+        host = _AdapterHost(self.lose)
         self.parser.on_out_of_step = self.parser.reset
         source.parser = self.parser
         host.set_packet_source(source)
@@ -167,20 +182,29 @@ class Adapter:
         task.add_done_callback(_heed)
         try:
             return await self.ask(asyncio.shield(task), limit_s)
+        except BaseException:
+            await self._give_up(task)
+            raise
         finally:
-            if not task.done() and not self.gone.done():
-                await self._give_up(task)
             self._expected = None
             task.cancel()
             self._lock.release()
 
     async def _give_up(self, task: "asyncio.Future[Any]") -> None:
-        """Tell the controller, or it refuses every later connection; a link that came meanwhile is ended."""
-        with contextlib.suppress(LinkError):
-            cancel = hci.HCI_LE_Create_Connection_Cancel_Command()
-            await self.ask(self.device.host.send_command(cancel, response_timeout=1.0), 1.1)
-        with contextlib.suppress(LinkError):
-            await self.drop(await self.ask(asyncio.shield(task), 1.0))
+        """Tell the controller, or it refuses every later connection; a link that came meanwhile is ended.
+
+        More than once, because the first word may come before the connect itself is sent.
+        """
+        for _ in range(_GIVE_UP_TRIES):
+            if task.done() or self.gone.done():
+                break
+            with contextlib.suppress(LinkError):
+                cancel = hci.HCI_LE_Create_Connection_Cancel_Command()
+                await self.ask(self.device.host.send_command(cancel, response_timeout=1.0), 1.1)
+            awaited: set[asyncio.Future[Any]] = {task, self.gone}
+            await asyncio.wait(awaited, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+        if task.done() and not task.cancelled() and task.exception() is None and not self.gone.done():
+            await self.drop(task.result())
 
     def _on_connection(self, connection: Any) -> None:  # noqa: ANN401  bumble's connection
         if connection.peer_address != self._expected:  # it came after we had given up
@@ -241,7 +265,7 @@ class Adapter:
                     raise RadioLost(f"{self.name} is gone")
                 raise NoAnswer(f"{self.name}: no answer in {limit_s} s")
             if task.cancelled():  # bumble's way to say that the link went
-                raise LinkError("the link went")
+                raise RadioLost(f"{self.name} is gone") if self.gone.done() else LinkError("the link went")
             return task.result()
         except att.ATT_Error as error:
             raise AttRefused(int(error.error_code)) from error

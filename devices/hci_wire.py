@@ -5,11 +5,14 @@ say about it. What is not a complete notification of a subscribed characteristic
 somebody scans, goes through bumble untouched and in order.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
 from bumble import core, hci
 from bumble.host import Host
+
+logger = logging.getLogger(__name__)
 
 Sink: TypeAlias = Callable[[bytes], object]
 """Takes the value of one notification."""
@@ -130,7 +133,10 @@ class H4Parser:
                 at = stop
                 continue
             if self.sink is not None:
-                self.sink.on_packet(data[at:stop])
+                try:
+                    self.sink.on_packet(data[at:stop])
+                except Exception:  # bumble stumbles over answers to questions taken back; the stream must go on
+                    logger.exception("a packet was not understood")
             at = stop
         self._rest = data[at:]
 

@@ -143,13 +143,16 @@ def lessons(execute: Callable[[str], Any]) -> list[dict[str, Any]]:
     return [dict(row) for row in execute(query)]
 
 
-def depth_view(depth: Any, now_ms: int) -> dict[str, Any]:  # noqa: ANN401  sync.outbox.OutboxDepth
+def depth_view(depth: outbox.OutboxDepth, now_ms: int) -> dict[str, Any]:
     """The outbox's depth for people and programs."""
-    oldest = getattr(depth, "oldest_ms", None)
+    oldest = depth.oldest_ms
     return {
         "fresh": depth.fresh,
         "waiting": depth.waiting,
         "refused": depth.refused,
+        "refused_why": depth.reasons,
+        "foreign": depth.foreign,
+        "raised": depth.raised,
         "oldest_s": None if oldest is None else round(max(0, now_ms - oldest) / 1000, 1),
     }
 

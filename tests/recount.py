@@ -2,8 +2,8 @@
 
     python tests/recount.py DIR
 
-Stands on its own: sqlite3, the documented form of packed ink and envelopes, and truth.jsonl. It imports nothing from the
-product, so a fault there cannot hide here. Exit 0 if everything agrees, 1 with one line a difference.
+Stands on its own: sqlite3, the documented form of packed ink and envelopes, and truth.jsonl. It imports nothing from
+the product, so a fault there cannot hide here. Exit 0 if everything agrees, 1 with one line a difference.
 """
 
 import hashlib
@@ -215,7 +215,7 @@ class Recount:
         rows = self.box.execute("select id, rev, lesson, field, pupil, state, value, points from grade order by rev")
         for code, rev, *content in rows:
             grades[code, rev] = content
-        newest = {code: rev for code, rev in grades}
+        newest = dict(grades.keys())
         sent, receipts = Counter(), 0
         ledger = {
             (bytes(epoch), eseq): (bytes(digest), n, pos)
@@ -230,6 +230,18 @@ class Recount:
         for key in grades.keys() | sent.keys():
             if sent[key] != (key in grades):
                 self.fault(f"grade {key[0]} revision {key[1]} stands in {sent[key]} envelopes")
+        district = self.district_results(grades, newest)
+        waiting = self.box.execute("select count(*) from envelope where state = 'waiting'").fetchone()[0]
+        fresh = self.box.execute("select count(*) from fresh").fetchone()[0]
+        self.found |= {
+            "results_made": len(newest),
+            "results_in_district": len(district),
+            "receipts": receipts,
+            "outbox_left": waiting + fresh,
+        }
+
+    def district_results(self, grades, newest):
+        """The district's results, each the newest grade of the box; by id, their revisions."""
         district = {}
         for code, rev, body in self.district.execute("select id, rev, body from result"):
             if code in district:
@@ -244,14 +256,7 @@ class Recount:
         for code in newest.keys() & district.keys():
             if newest[code] != district[code]:
                 self.fault(f"result {code}: box has revision {newest[code]}, district {district[code]}")
-        waiting = self.box.execute("select count(*) from envelope where state = 'waiting'").fetchone()[0]
-        fresh = self.box.execute("select count(*) from fresh").fetchone()[0]
-        self.found |= {
-            "results_made": len(newest),
-            "results_in_district": len(district),
-            "receipts": receipts,
-            "outbox_left": waiting + fresh,
-        }
+        return district
 
     def envelope(self, epoch, eseq, n, payload, digest, state, ledger, sent):
         """One envelope: whole, receipted, and the same in the ledger."""

@@ -103,6 +103,8 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._server is not None:
+            await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_unix_connection(self._dongle)
@@ -117,6 +119,8 @@ class Proxy:
                     sink.write(data)
         finally:
             sink.close()
+            with contextlib.suppress(OSError):
+                await sink.wait_closed()
 
 
 async def heard(adapter: RadioAdapter, mac: str) -> Sighting:
@@ -275,15 +279,21 @@ async def test_a_radio_that_falls_silent_is_lost_by_its_heartbeat() -> None:
 
 
 async def test_a_socket_that_does_not_answer_as_a_controller_is_refused(tmp_path: Path) -> None:
+    ended = asyncio.Event()
+
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        ended.set()
 
     with tempfile.TemporaryDirectory(prefix="air") as folder:
         server = await asyncio.start_unix_server(deaf, Path(folder) / "s")
         with pytest.raises(RadioLost, match="does not answer"):
             await open_adapter("test", f"unix:{folder}/s", limit_s=0.2)
+        await ended.wait()
         server.close()
+        await server.wait_closed()
     with pytest.raises(RadioLost, match="cannot be opened"):
         await open_adapter("test", f"unix:{tmp_path}/none")
 
