@@ -123,3 +123,8 @@ class AdapterSpec:
     def bluez_name(self) -> str:
         """Name or address of one adapter of BlueZ's; empty for all."""
         return self.text.partition(":")[2] if self.is_bluez else ""
+
+    @property
+    def hci_name(self) -> str:
+        """A short name for people: the last part of a path, without the speed."""
+        return self.text.rpartition("/")[2].partition(",")[0]

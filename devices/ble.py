@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from bleak import BleakClient, BleakScanner
+from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
@@ -31,7 +31,7 @@ from devices.adapters import (
 )
 from devices.bluez import Bluez, BluezAdapter
 from devices.errors import LinkError, RadioLost
-from devices.families import Advertisement, GattPaths, PenFamily, family_of
+from devices.families import Advertisement, GattPaths, PenFamily, family_of, known_families
 from devices.hci import open_adapter
 from devices.hci_adapter import Adapter
 from devices.hci_bleak import client_class, scanner_class
@@ -48,6 +48,10 @@ _GRACE_S: Final = 3.0
 _BLUEZ_LIFE_S: Final = 35.0
 """BlueZ forgets a device 30 s after its last advertisement, and tells of changes only."""
 _HCI_LIFE_S: Final = 10.0
+_LINKED_DBM: Final = -70
+"""BlueZ does not tell how strong a link is; a middling signal."""
+_LINKED_EVERY: Final = 5
+"""Looks between two questions for such links."""
 _BLUEZ_PAUSE_S: Final = 1.0
 _HEARTBEAT_S: Final = 2.0
 _REOPEN_S: Final = 0.25
@@ -151,6 +155,7 @@ class BleAdapter:
         self._scanner_backend: type[BaseBleakScanner] | None = scanner_class(hci) if hci is not None else None
         self._client_backend: type[BaseBleakClient] | None = client_class(hci) if hci is not None else None
         self._scanner: BleakScanner | None = None
+        self._detected: Callable[[BLEDevice, AdvertisementData], None] | None = None
         self._families: dict[str, tuple[object, object, tuple[PenFamily, str] | None]] = {}
 
     async def start_scanning(self, heard: Callable[[Sighting], object]) -> None:
@@ -164,11 +169,26 @@ class BleAdapter:
 
         scanner = BleakScanner(detected, bluez={"adapter": self.name}, backend=self._scanner_backend)
         await _ask_bleak(scanner.start(), _SCAN_LIMIT_S)
-        self._scanner = scanner
+        self._scanner, self._detected = scanner, detected
+        await self.hear_linked()
+
+    async def hear_linked(self) -> None:
+        """Let pens be heard whose links BlueZ holds, as after a crash of ours: they advertise no more."""
+        if self._bluez is None or self._detected is None:
+            return
+        services = [paths.service for family in known_families() for paths in family.gatt]
+        with contextlib.suppress(BleakError, OSError, EOFError):
+            adapter = await BleakAdapter.get(bluez={"adapter": self.name})
+            for device in await adapter.get_connected_devices(services):
+                told = device.details["props"]
+                maker = {company: bytes(data) for company, data in told.get("ManufacturerData", {}).items()}
+                uuids = told.get("UUIDs", [])
+                said = AdvertisementData(device.name, maker, {}, uuids, None, _LINKED_DBM, ())
+                self._detected(device, said)
 
     async def stop_scanning(self) -> None:
         """Listen no longer."""
-        scanner, self._scanner = self._scanner, None
+        scanner, self._scanner, self._detected = self._scanner, None, None
         if scanner is not None:
             await _ask_bleak(scanner.stop(), _SCAN_LIMIT_S)
 
@@ -240,8 +260,8 @@ class BleAdapter:
 class HciSource:
     """One dongle driven in user space: opened, asked every 2 s whether it lives, opened again when it does not."""
 
-    def __init__(self, spec: str, name: str, now_ms: NowMs) -> None:
-        self.spec = spec
+    def __init__(self, spec: AdapterSpec, name: str, now_ms: NowMs) -> None:
+        self.spec = spec.text
         self.pause_s = _REOPEN_S
         self.troubles: dict[str, AdapterState] = {}
         self._name, self._now_ms = name, now_ms
@@ -284,6 +304,7 @@ class BluezSource:
         self._now_ms = now_ms
         self._bluez = Bluez()
         self._adapters: dict[tuple[str, str, str], BleAdapter] = {}
+        self._looks = 0
 
     async def look(self) -> list[RadioAdapter]:
         """The adapters that are there and on; one that is off is asked to power up."""
@@ -300,6 +321,10 @@ class BluezSource:
         for life, there in up.items():
             if life not in self._adapters:
                 self._adapters[life] = BleAdapter(there.address, there.name, self._now_ms, bluez=self._bluez)
+        self._looks += 1
+        if self._looks % _LINKED_EVERY == 0:
+            for adapter in self._adapters.values():
+                await adapter.hear_linked()
         return list(self._adapters.values())
 
     async def close(self) -> None:
@@ -310,8 +335,8 @@ class BluezSource:
 
 
 def source_of(spec: AdapterSpec, name: str, now_ms: NowMs) -> AdapterSource:
-    """Who drives the adapters of a setting; `name` is for people, where the setting gives none."""
-    return BluezSource(spec, now_ms) if spec.is_bluez else HciSource(spec.text, name, now_ms)
+    """Who drives the adapters of a setting; `name` is what people call one that BlueZ does not name."""
+    return BluezSource(spec, now_ms) if spec.is_bluez else HciSource(spec, name, now_ms)
 
 
 def _life(adapter: BluezAdapter) -> tuple[str, str, str]:

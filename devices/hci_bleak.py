@@ -241,7 +241,7 @@ class HciClient(BaseBleakClient):
                 characteristic = BleakGATTCharacteristic(c, c.handle, uuid_text(c.uuid), properties, room, service)
                 found.add_characteristic(characteristic)
                 if not {"notify", "indicate"} & set(properties):
-                    continue  # only how to subscribe is asked of descriptors, and each question costs a connection event
+                    continue  # only how to subscribe is asked of descriptors; each question costs a connection event
                 for d in await self._ask(gatt.discover_descriptors(c)):
                     found.add_descriptor(BleakGATTDescriptor(d, d.handle, uuid_text(d.type), characteristic))
         return found

@@ -7,7 +7,8 @@ answer of every seat has a grade: what has no ink is `blank` only where the pen 
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,15 +53,20 @@ class LessonDesk:
         figures: Figures,
         now_ms: Callable[[], int],
         trusted: Callable[[], bool],
+        missing_since: Callable[[], Mapping[str, int]] = dict,
+        stop_s: float = _STOP_S,
     ) -> None:
         self._store, self._figures, self._now_ms, self._trusted = store, figures, now_ms, trusted
         self._installation, self._box, self._settle_ms = installation, box, settle_ms
+        self._missing_since, self._stop_s = missing_since, stop_s
         self.reader = reader(self._on_answer)
         self.answers: Answers | None = None
         self.grades: dict[Place, dict[str, Any]] = {}
         self.bindings = Bindings(())
         self.linked_pens: set[str] = set()
         """Pens whose ink flowed at some time in this lesson."""
+        self._graded_ink: dict[Place, str] = {}
+        """Hash of the ink that each grade knows."""
         self._readings: dict[Place, tuple[str, Answer]] = {}
         self._jobs: dict[int, _UnderWay] = {}
         self._next_job = 0
@@ -119,8 +125,9 @@ class LessonDesk:
         if answers is None:
             raise WrongUse("No lesson runs.")
         self._stopping = True
+        self._add_open_gaps(answers)
         try:
-            async with asyncio.timeout(_STOP_S):
+            async with asyncio.timeout(self._stop_s):
                 while self._jobs or self._to_write or not answers.is_quiet:
                     await self._quieter.wait()
                     self._quieter.clear()
@@ -131,7 +138,7 @@ class LessonDesk:
         now_ms = self._now_ms()
         for seat in answers.seats:
             for name in answers.fields:
-                if (seat, name) not in self.grades:
+                if self._graded_ink.get((seat, name)) != answers.ink((seat, name)).digest:
                     self._judge((seat, name), None, now_ms)
         await self.write()
         lesson = answers.lesson
@@ -151,9 +158,7 @@ class LessonDesk:
             if seat is not None and piece.down_ms >= answers.started_ms:
                 answers.add(seat, piece.page, piece.pen, piece.down_ms, piece.number, piece.rows)
         for pen, loss in batch.losses:
-            seat = self.bindings.seat_of(pen, loss.to_ms)
-            if seat is not None:
-                answers.add_gap(seat, Gap(loss.from_ms, loss.to_ms, loss.page), batch.at_ms)
+            self._add_gap(answers, pen, Gap(loss.from_ms, loss.to_ms, loss.page))
 
     def ask(self, now_ms: int, writing: dict[str, PageAddress]) -> None:
         """Hand to the reader what is due; `writing` is the page of each pen's open stroke."""
@@ -186,9 +191,15 @@ class LessonDesk:
         if answers is None:
             return False
         context = self._context(answers)
-        await self._store.run(lambda db: [results.write(db, context, graded, now_ms=now_ms) for _, graded, _ in batch])
+        try:
+            await self._store.run(
+                lambda db: [results.write(db, context, graded, now_ms=now_ms) for _, graded, _ in batch]
+            )
+        except sqlite3.OperationalError:
+            self._to_write[:0] = batch
+            raise
         for place, graded, up_ms in batch:
-            self.grades[place] = _shown(graded.grade)
+            self.grades[place], self._graded_ink[place] = _shown(graded.grade), graded.ink
             if up_ms:
                 self._figures.penup_to_grade.add(self._now_ms() - up_ms)
         self._quieter.set()
@@ -241,19 +252,34 @@ class LessonDesk:
             lesson=lesson, sheet=sheet, started_ms=started_ms, seats=seats, settle_ms=self._settle_ms
         )
         self.grades.clear()
+        self._graded_ink.clear()
         self._readings.clear()
         self._jobs.clear()
+        self._to_write.clear()
+
+    def _add_gap(self, answers: Answers, pen: str, gap: Gap) -> None:
+        """A gap is of every seat that held the pen in it: the pen may be another's by now."""
+        now_ms = self._now_ms()
+        for seat in answers.seats:
+            for held, from_ms, to_ms in self.bindings.pens_of(seat, gap.from_ms - 1, gap.to_ms + 1):
+                if held == pen:
+                    answers.add_gap(seat, Gap(max(gap.from_ms, from_ms), min(gap.to_ms, to_ms), gap.page), now_ms)
+
+    def _add_open_gaps(self, answers: Answers) -> None:
+        """Pens that have no link now: what they may have written is not here, and will not come in time."""
+        now_ms = self._now_ms()
+        for pen, from_ms in self._missing_since().items():
+            self._add_gap(answers, pen, Gap(min(from_ms, now_ms), now_ms, None))
 
     def _read_back(self) -> None:
         """The ink of the running lesson out of the store; what its grade does not know yet is due at once."""
         answers = self.answers
         if answers is None:
             return
-        graded = {}
         seat_of = {pupil: seat for seat, pupil in answers.seats.items()}
         for row in self._store.reader.execute("select * from newest_grade where lesson = ?", (answers.lesson,)):
             place = (seat_of[row["pupil"]], row["field"])
-            graded[place] = row["ink"]
+            self._graded_ink[place] = row["ink"]
             self.grades[place] = {k: row[k] for k in ("state", "value", "points", "max_points", "confidence")}
             self.grades[place] |= {"reasons": json.loads(row["why"]), "alternatives": []}
         query = "select * from ink where down_ms >= ? order by id"
@@ -264,13 +290,12 @@ class LessonDesk:
                 rows = [tuple(r) for r in np.vstack(unpack(row["packed"])).tolist()]
                 answers.add(seat, page, row["pen"], row["down_ms"], row["piece"], rows)
         for row in self._store.reader.execute("select * from loss where to_ms >= ?", (answers.started_ms,)):
-            seat = self.bindings.seat_of(row["pen"], row["to_ms"])
             page_known = row["section"] is not None
             where = PageAddress(row["section"], row["owner"], row["note"], row["page"]) if page_known else None
-            if seat is not None:
-                answers.add_gap(seat, Gap(row["from_ms"], row["to_ms"], where), self._now_ms())
+            self._add_gap(answers, row["pen"], Gap(row["from_ms"], row["to_ms"], where))
         for place, mark in list(answers.marked.items()):
-            mark.due_ms = None if graded.get(place) == answers.ink(place).digest else self._now_ms()
+            known = self._graded_ink.get(place) == answers.ink(place).digest
+            mark.due_ms = None if known else self._now_ms()
         for row in self._store.reader.execute(
             "select distinct pen from link where to_ms is null or to_ms >= ?", (answers.started_ms,)
         ):

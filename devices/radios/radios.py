@@ -89,7 +89,7 @@ class Radios:
     ) -> None:
         specs = [a if isinstance(a, AdapterSpec) else AdapterSpec(a) for a in adapters]
         if sources is None:
-            sources = [source_of(spec, f"radio{i}", now_ms) for i, spec in enumerate(specs)]
+            sources = [source_of(spec, spec.hci_name, now_ms) for spec in specs]
         self._sources = sources
         self._now_ms, self._clock = now_ms, monotonic_s
         self._wanted, self._on_link, self._on_lost, self._on_silent = wanted, on_link, on_lost, on_silent

@@ -76,7 +76,7 @@ async def stock_subscription(specs: list[str], seconds: float) -> StockFigures:
         for device in devices:
             device.on("advertisement", heard)
             await device.start_scanning(active=False, filter_duplicates=False)
-        while time.monotonic() - heard_s[0] < _QUIET_S:
+        while time.monotonic() - heard_s[0] < _QUIET_S:  # noqa: ASYNC110  silence has no event
             await asyncio.sleep(0.05)
         linked = await asyncio.gather(*(_fill(device, waiting, taken, counter) for device in devices))
         for device in devices:
@@ -114,9 +114,7 @@ async def _fill(device: Device, waiting: dict[str, hci.Address], taken: set[str]
         text, address = waiting.popitem()
         taken.add(text)
         try:
-            connection = await device.connect(
-                address, own_address_type=hci.OwnAddressType.PUBLIC, timeout=_CONNECT_S
-            )
+            connection = await device.connect(address, own_address_type=hci.OwnAddressType.PUBLIC, timeout=_CONNECT_S)
         except (core.BaseBumbleError, hci.HCI_Error):
             waiting[text] = address
             return linked

@@ -24,7 +24,10 @@ _SPANS: Final = 0.75
 _DECIDED_MS: Final = 700
 """A strike comes after a pause: the child has seen that it is wrong."""
 _SAME_CHARACTER_MS: Final = 400
-"""A line that follows sooner is a stroke of the character, the slash of a 0 or the bar of a 7."""
+"""What follows sooner is a stroke of the character: the slash of a 0, the bar of a 7, the bows of a B."""
+_BOW_TURNS: Final = 5
+_STEM: Final = 1.6
+"""A stem's way in its box's diagonals, at most: pens go down it and some way up again."""
 _STICKS_OUT: Final = 0.2
 _LEAST_HEIGHT_MM: Final = 1.5
 _MIDDLE: Final = 0.35
@@ -105,11 +108,19 @@ def _scribbled(work: _Work, number: int) -> None:
     under = [k for k in work.standing(number) if share_inside(work.shapes[k], scribble.box, margin=1.0) >= _UNDER]
     if not under:
         return
+    if under == [number - 1] and _is_bow(scribble, work.shapes[number - 1]):
+        work.doubtful |= scribble.begin_ms - work.shapes[number - 1].end_ms >= _SAME_CHARACTER_MS
+        return
     covered = around([work.shapes[k] for k in under])
     if scribble.box[2] - scribble.box[0] >= _WIDE_ENOUGH * (covered[2] - covered[0]):
         work.withdraw(under, [number])
     else:
         work.doubtful = True
+
+
+def _is_bow(scribble: Shape, stem: Shape) -> bool:
+    """Whether a scribble may be the bows of a B, which turn as often as a hasty one and lie over their stem."""
+    return scribble.turns <= _BOW_TURNS and stem.length <= _STEM * stem.size
 
 
 def _struck(work: _Work, number: int) -> None:

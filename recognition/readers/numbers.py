@@ -1,8 +1,9 @@
 """Single characters and short numbers.
 
-Strokes are cut into characters in every plausible way, a character model scores all pieces in one batch, and the best
-value is weighed against every other. What is never done: drop ink (a tap is a point or a question), repair a value by
-what is expected, read crossed-out ink.
+A number's strokes are cut into characters in every plausible way, a character model scores all pieces in one batch, and
+the best value is weighed against every other. A field for one character is read as a whole: there the cuts only tell
+that two characters may stand in it, which is a question and never its value. What is never done: drop ink (a tap is a
+point or a question), repair a value by what is expected, read crossed-out ink.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recognition.readers.cross_out import crossed_out
 from recognition.readers.reading import CharacterModel, Reading, ReadRequest, Thresholds
@@ -94,7 +96,10 @@ def read_characters(request: ReadRequest, model: CharacterModel, thresholds: Thr
     reasons += ink.doubts + _beside_box(request, standing)
     if request.offered_to:
         reasons.append("offered_to_two")
-    ways = _read(ink, model, alphabet)
+    if request.kind == "number":
+        ways = _read(ink, model, alphabet)
+    else:
+        ways = _read_one(standing, ink, model, alphabet)
     return _concluded(request, ways, reasons, thresholds, crossed.taken_back)
 
 
@@ -107,19 +112,20 @@ def _concluded(
 ) -> Reading:
     if not ways:
         return _nothing(*reasons, "no_character", withdrawn=withdrawn)
-    best = ways[0]
+    best, likeliest = ways[0], max(ways, key=lambda way: way.log)
     whole = sum(np.exp(way.log - best.log) for way in ways)
     confidence = min(float(1 / whole), best.worst)
-    if sum(c != POINT for c in best.value) > (request.max_digits if request.kind == "number" else 1):
+    if sum(c != POINT for c in likeliest.value) > (request.max_digits if request.kind == "number" else 1):
         reasons.append("too_many_characters")
-    if POINT in best.value and not request.decimals:
+    if POINT in likeliest.value and not request.decimals:
         reasons.append("point")
     least = {"number": thresholds.number, "digit": thresholds.digit}.get(request.kind, thresholds.letter)
     if confidence < least:
         reasons.append("low_confidence")
-    named = [(way.value, float(np.exp(way.log - best.log) / whole)) for way in ways[: _NAMED + 1]]
-    # A tap that is no clear point leaves open what the value is.
-    open_value = "tap" in reasons
+    others = sorted(ways[1:], key=lambda way: -way.log)[:_NAMED]
+    named = [(way.value, float(np.exp(way.log - best.log) / whole)) for way in (best, *others)]
+    # A tap that is no clear point leaves open what a number is.
+    open_value = "tap" in reasons and request.kind == "number"
     return Reading(
         value=None if open_value else best.value,
         confidence=0.0 if open_value else round(confidence, 4),
@@ -185,13 +191,25 @@ def _read(ink: _Ink, model: CharacterModel, alphabet: str) -> list[_Way]:
     return _kept(both)
 
 
+def _read_one(standing: Sequence[Shape], ink: _Ink, model: CharacterModel, alphabet: str) -> list[_Way]:
+    """What all ink is as one character, best first; then the values of two and more that may stand there instead."""
+    flat = len(standing) == 1 and _is_flat(standing[0])
+    row = model.scores([_written(standing)], alphabet)[0, :-1] * (_FLAT if flat else 1.0)
+    likely = [(alphabet[k], max(float(row[k]), _LEAST)) for k in np.argsort(-row)[:_CHARACTERS_KEPT].tolist()]
+    whole = [_Way(character, float(np.log(p)), p) for character, p in likely]
+    if len(ink.characters) == 1:
+        return whole
+    return whole + [way for way in _read(ink, model, alphabet) if len(way.value) > 1]
+
+
+def _written(shapes: Sequence[Shape]) -> list[NDArray[np.float64]]:
+    """Strokes as the model has learnt them: in the order in which they were written."""
+    return [shape.xy for shape in sorted(shapes, key=lambda shape: shape.begin_ms)]
+
+
 def _read_row(characters: Sequence[Shape], model: CharacterModel, alphabet: str) -> list[_Way]:
     pieces = list(_pieces(characters))
-    # The model has learnt strokes in the order in which they were written.
-    batch = [
-        [shape.xy for shape in sorted(characters[p.first : p.end], key=lambda shape: shape.begin_ms)] for p in pieces
-    ]
-    scores = model.scores(batch, alphabet)
+    scores = model.scores([_written(characters[piece.first : piece.end]) for piece in pieces], alphabet)
     ways: list[list[_Way]] = [[] for _ in range(len(characters) + 1)]
     ways[0] = [_Way("", 0.0, 1.0)]
     for piece, row in zip(pieces, scores, strict=True):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import subprocess
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,9 @@ class BluezStandIn:
         self._bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
         self._bus.add_message_handler(self._on_message)
         await self._bus.request_name("org.bluez")
-        self._signal("/", _MANAGER, "InterfacesAdded", "oa{sa{sv}}", [self._adapter_path, self._tree[self._adapter_path]])
+        self._signal(
+            "/", _MANAGER, "InterfacesAdded", "oa{sa{sv}}", [self._adapter_path, self._tree[self._adapter_path]]
+        )
 
     async def die(self) -> None:
         """As after a crash: the name goes and nothing is said."""
@@ -84,16 +86,23 @@ class BluezStandIn:
         if self._bus is not None:
             self._bus.disconnect()
             with contextlib.suppress(Exception):
-                await self._bus.wait_for_disconnect()
+                await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # dbus-fast types it not
             self._bus = None
 
     def advertise(self, mac: str) -> None:
         """A pen is there; it is told of again whenever somebody scans."""
         self._macs.append(mac)
 
+    def leave_linked(self, mac: str) -> None:
+        """A pen whose link a dead gateway left behind: it advertises no more."""
+        self._tree[self._device_path(mac)] = {_DEVICE: self._device_properties(mac)}
+        self._connected(mac, bare=False)
+
     def notify(self, mac: str, value: bytes) -> None:
         """The pen says something."""
-        self._changed(f"{self._device_path(mac)}/service000e/char0011", "org.bluez.GattCharacteristic1", Value=("ay", value))
+        self._changed(
+            f"{self._device_path(mac)}/service000e/char0011", "org.bluez.GattCharacteristic1", Value=("ay", value)
+        )
 
     def drop(self, mac: str) -> None:
         """The link goes."""
@@ -167,7 +176,7 @@ class BluezStandIn:
                 if child not in self._tree:
                     self._tree[child] = interfaces
                     self._signal("/", _MANAGER, "InterfacesAdded", "oa{sa{sv}}", [child, interfaces])
-        self._changed(path, _DEVICE, Connected=("b", True))
+        self._changed(path, _DEVICE, Connected=("b", True), UUIDs=("as", [] if bare else [_PATHS.service]))
         self._changed(path, _DEVICE, ServicesResolved=("b", True))
 
     async def _say_who_is_there(self) -> None:
@@ -196,7 +205,7 @@ class BluezStandIn:
         if self._bus is not None:
             self._bus.send(Message.new_signal(path, interface, member, signature, body))
 
-    def _later(self, work: Any) -> None:
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

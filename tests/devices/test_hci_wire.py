@@ -4,9 +4,10 @@ import struct
 
 import pytest
 from bumble import core, hci
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
-from devices.hci_wire import H4Parser, QuietHost, sink_key
+from devices.hci_wire import H4Parser, QuietHost, Sink, sink_key
 
 LINK, HANDLE = 0x041, 0x0012
 
@@ -32,11 +33,14 @@ def event(code: int, body: bytes) -> bytes:
 
 
 def advert(data: bytes, rssi: int = -60, reports: int = 1) -> bytes:
-    return event(0x3E, bytes([2, reports, 0, 1]) + b"\x06\x05\x04\x03\x02\x01" + bytes([len(data)]) + data + struct.pack("b", rssi))
+    return event(
+        0x3E,
+        bytes([2, reports, 0, 1]) + b"\x06\x05\x04\x03\x02\x01" + bytes([len(data)]) + data + struct.pack("b", rssi),
+    )
 
 
 def parser() -> tuple[H4Parser, Packets, list[bytes]]:
-    packets, ink = Packets(), []
+    packets, ink = Packets(), list[bytes]()
     return H4Parser(packets, {sink_key(LINK, HANDLE): ink.append}), packets, ink
 
 
@@ -81,7 +85,16 @@ def test_a_notification_of_a_subscribed_characteristic_goes_straight_to_its_subs
         struct.pack("<BHHHHBH", 2, LINK | 0x2000, 7, 3, 0x104, 0x1B, HANDLE),
         struct.pack("<BHH", 2, LINK | 0x2000, 0),
     ],
-    ids=["not subscribed", "another link", "a continuation", "an indication", "a first fragment", "not ATT", "not ATT, high", "empty"],
+    ids=[
+        "not subscribed",
+        "another link",
+        "a continuation",
+        "an indication",
+        "a first fragment",
+        "not ATT",
+        "not ATT, high",
+        "empty",
+    ],
 )
 def test_everything_else_goes_through_bumble(packet: bytes) -> None:
     parse, packets, ink = parser()
@@ -137,8 +150,8 @@ def test_reports_in_one_event_and_broken_ones_go_through_bumble() -> None:
 
 
 def test_a_sink_that_is_removed_gets_nothing_more() -> None:
-    packets, ink = Packets(), []
-    sinks = {sink_key(LINK, HANDLE): ink.append}
+    packets, ink = Packets(), list[bytes]()
+    sinks: dict[int, Sink] = {sink_key(LINK, HANDLE): ink.append}
     parse = H4Parser(packets, sinks)
     parse.feed_data(notification(b"1"))
     sinks.clear()

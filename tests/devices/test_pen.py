@@ -42,6 +42,10 @@ class FakeSession:
             self.late = 0
             yield Unanswered(4)
 
+    def offer_password(self, password: str, *, now_ms: int) -> Iterator[PenEvent]:
+        del password, now_ms
+        yield from ()
+
     def link_lost(self) -> Iterator[PenEvent]:
         yield StrokeBroken("link_lost")
 

@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    words = ["demo", "--headless", "--json", "--calm", "--pens", str(PENS), "--seed", str(SEED), "--lessons", "5"]
+    words = ["demo", "--headless", "--json", "--calm", "--pens", str(PENS), "--seed", str(SEED), "--lessons", "3"]
     child = subprocess.Popen(
         [sys.executable, "-m", "gateway", *words, "--keep", str(folder)],
         cwd=ROOT,
