@@ -4,6 +4,7 @@ A few small D-Bus calls on a connection of our own, for `devices/ble.py`. hciN n
 adapter is known by its address.
 """
 
+import asyncio
 import contextlib
 import re
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _ROOT: Final = "/org/bluez"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _ADAPTER: Final = "org.bluez.Adapter1"
 _NODE: Final = re.compile(r'<node name="(hci\d+)"')
+_CLOSE_S: Final = 1.0
 _LOST: Final = (OSError, EOFError, DBusError, TimeoutError)
 
 
@@ -68,7 +70,8 @@ class Bluez:
         if bus is not None:
             bus.disconnect()
             with contextlib.suppress(*_LOST):
-                await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # dbus-fast types it not
+                async with asyncio.timeout(_CLOSE_S):
+                    await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # dbus-fast types it not
 
     async def _call(self, interface: str, path: str, member: str, signature: str, body: list[Any]) -> object | None:
         """The first value of the answer, True for an empty one, None for an error."""
@@ -78,7 +81,9 @@ class Bluez:
         )
         try:
             if self._bus is None or not self._bus.connected:
-                self._bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+                await self.close()
+                self._bus = MessageBus(bus_type=BusType.SYSTEM)  # ours before it connects, so that it is closed for sure
+                await self._bus.connect()
             answer = await self._bus.call(message)
         except _LOST:
             await self.close()

@@ -118,15 +118,26 @@ class App:
             try:
                 await self.box.store.run(work)
             except sqlite3.OperationalError as error:
-                self._keep(batch, error)
+                self._keep(batch)
+                self._cannot_write(error)
                 return
             links.changes = links.changes[len(changes) :]
             self.box.durable = True
-            await self._committed(batch, changes, now_ms)
+            self._committed(batch, changes, now_ms)
             self.box.seq += 1
         self.box.desk.ask(self.box.now_ms(), {pen: i.open.page for pen, i in links.inks.items() if i.open is not None})
-        if await self.box.desk.write():
-            self.box.uplink.wake()
+        await self._follow_up(batch)
+
+    async def _follow_up(self, batch: Batch) -> None:
+        """What a beat brings about in the store: claims of the link card, grades. Both are kept until they are in."""
+        try:
+            if await self.box.card.take(batch, self.box.linking.join_from_ms):
+                await self.box.bindings_changed()
+            if await self.box.desk.write():
+                self.box.durable = True
+                self.box.uplink.wake()
+        except sqlite3.OperationalError as error:
+            self._cannot_write(error)
 
     def _collect(self, now_ms: int) -> Batch:
         links = self.box.linking.links
@@ -146,24 +157,24 @@ class App:
         batch.oddities += links.oddities()
         return batch
 
-    def _keep(self, batch: Batch, error: sqlite3.OperationalError) -> None:
-        """Nothing could be made durable: the batch is tried again with the next beat."""
+    def _cannot_write(self, error: sqlite3.OperationalError) -> None:
         if self.box.durable:
-            logger.error("the store cannot be written (%s); ink waits in memory", error)
+            logger.error("the store cannot be written (%s); what came since waits in memory", error)
         self.box.durable = False
+
+    def _keep(self, batch: Batch) -> None:
+        """Nothing could be made durable: the batch is tried again with the next beat."""
         for piece in batch.open:
             piece.journaled = 0
         self._unwritten.append(batch)
 
-    async def _committed(self, batch: Batch, changes: Sequence[Change], now_ms: int) -> None:
+    def _committed(self, batch: Batch, changes: Sequence[Change], now_ms: int) -> None:
         done_ms = self.box.now_ms()
         self.box.figures.commit.add(done_ms - now_ms)
         chunks = self.box.screen.committed(batch)
         self.box.feed.publish(batch.seq, chunks)
         self.box.figures.dot_to_screen.extend(done_ms - chunk.at_ms for chunk in chunks if chunk.dots)
         self.box.figures.air.extend(now_ms - chunk.at_ms for chunk in chunks if chunk.dots)
-        if await self.box.card.take(batch, self.box.linking.join_from_ms):
-            await self.box.bindings_changed()
         self.box.desk.linked_pens |= {change.mac for change in changes if change.kind == "link_up"}
         self.box.desk.take(batch)
 

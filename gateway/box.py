@@ -48,6 +48,7 @@ class Box:
             figures=self.figures,
             now_ms=self.now_ms,
             trusted=clock.is_trusted,
+            missing_since=lambda: self.linking.links.windows,
         )
         self.uplink = Uplink(settings, store, self.figures, self.now_ms)
         self.seats = Seats(self.linking)
@@ -93,6 +94,7 @@ class Box:
     def lesson_began(self) -> None:
         """Another lesson: the pages begin anew."""
         self.screen.begin()
+        self.linking.links.expect(self.seats.by_pen, self.now_ms())
         self.desk.linked_pens = {live.state.mac for live in self.linking.links.live.values() if live.state is not None}
         self.feed.restart()
 

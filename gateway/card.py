@@ -30,20 +30,21 @@ class CardWatch:
         self.settled = Settled({}, ())
         """What the claims of the last window come to."""
         self._seen: set[tuple[int, str, int]] = set()
+        self._claims: list[tuple[str, int]] = []
+        """Seen and not yet in the store."""
 
     async def take(self, batch: Batch, join_from_ms: int | None) -> bool:
         """A beat was committed. Returns whether a binding may have changed."""
         if join_from_ms is None:
             return False
-        claims = []
         for piece in batch.closed:
             seat = self.seat_of(piece)
             if seat is not None and (join_from_ms, piece.pen, seat) not in self._seen:
                 self._seen.add((join_from_ms, piece.pen, seat))
-                claims.append((piece.pen, seat))
-        if not claims:
+                self._claims.append((piece.pen, seat))
+        if not self._claims:
             return False
-        now_ms = self._now_ms()
+        now_ms, claims = self._now_ms(), tuple(self._claims)
 
         def work(db: Database) -> Settled:
             settled = self.settled
@@ -52,6 +53,7 @@ class CardWatch:
             return settled
 
         self.settled = await self._store.run(work)
+        del self._claims[: len(claims)]
         for conflict in self.settled.conflicts:
             logger.warning("the link card is in conflict: pens %s, seats %s", conflict.pens, conflict.seats)
         return True

@@ -45,4 +45,6 @@ def secret(path: str, what: str) -> str | None:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise GatewayError(f"The file of {what}, {path}, cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise GatewayError(f"The file of {what}, {path}, is no text.") from None
     return lines[0].strip() if lines else None

@@ -71,6 +71,7 @@ class LessonDesk:
         self._jobs: dict[int, _UnderWay] = {}
         self._next_job = 0
         self._to_write: list[tuple[Place, results.Graded, int]] = []
+        self._is_writing = False
         self._stopping = False
         self._quieter = asyncio.Event()
         """Set whenever jobs were given out or grades written: a stop waits for nothing being left."""
@@ -128,7 +129,7 @@ class LessonDesk:
         self._add_open_gaps(answers)
         try:
             async with asyncio.timeout(self._stop_s):
-                while self._jobs or self._to_write or not answers.is_quiet:
+                while self._jobs or self._to_write or self._is_writing or not answers.is_quiet:
                     await self._quieter.wait()
                     self._quieter.clear()
         except TimeoutError:
@@ -138,8 +139,10 @@ class LessonDesk:
         now_ms = self._now_ms()
         for seat in answers.seats:
             for name in answers.fields:
-                if self._graded_ink.get((seat, name)) != answers.ink((seat, name)).digest:
-                    self._judge((seat, name), None, now_ms)
+                ink = answers.ink((seat, name)).digest
+                if self._graded_ink.get((seat, name)) != ink:
+                    of, answer = self._readings.get((seat, name), ("", None))
+                    self._judge((seat, name), answer if of == ink else None, now_ms)
         await self.write()
         lesson = answers.lesson
         await self._store.run(
@@ -191,6 +194,7 @@ class LessonDesk:
         if answers is None:
             return False
         context = self._context(answers)
+        self._is_writing = True
         try:
             await self._store.run(
                 lambda db: [results.write(db, context, graded, now_ms=now_ms) for _, graded, _ in batch]
@@ -198,6 +202,8 @@ class LessonDesk:
         except sqlite3.OperationalError:
             self._to_write[:0] = batch
             raise
+        finally:
+            self._is_writing = False
         for place, graded, up_ms in batch:
             self.grades[place], self._graded_ink[place] = _shown(graded.grade), graded.ink
             if up_ms:
@@ -276,10 +282,11 @@ class LessonDesk:
         answers = self.answers
         if answers is None:
             return
+        coverage = {}
         seat_of = {pupil: seat for seat, pupil in answers.seats.items()}
         for row in self._store.reader.execute("select * from newest_grade where lesson = ?", (answers.lesson,)):
             place = (seat_of[row["pupil"]], row["field"])
-            self._graded_ink[place] = row["ink"]
+            self._graded_ink[place], coverage[place] = row["ink"], row["coverage"]
             self.grades[place] = {k: row[k] for k in ("state", "value", "points", "max_points", "confidence")}
             self.grades[place] |= {"reasons": json.loads(row["why"]), "alternatives": []}
         query = "select * from ink where down_ms >= ? order by id"
@@ -295,6 +302,7 @@ class LessonDesk:
             self._add_gap(answers, row["pen"], Gap(row["from_ms"], row["to_ms"], where))
         for place, mark in list(answers.marked.items()):
             known = self._graded_ink.get(place) == answers.ink(place).digest
+            known = known and not (coverage[place] and answers.is_touched(*place))
             mark.due_ms = None if known else self._now_ms()
         for row in self._store.reader.execute(
             "select distinct pen from link where to_ms is null or to_ms >= ?", (answers.started_ms,)

@@ -39,6 +39,7 @@ class Linking:
         self.adopted: set[str] = set()
         self.join_from_ms: int | None = None
         self._join_until_ms = 0
+        self._stopping = False
         self.radios = Radios(
             settings.radio.adapters,
             places=settings.radio.places,
@@ -54,9 +55,10 @@ class Linking:
         await self.radios.start()
 
     async def stop(self) -> None:
-        """Hang up and let the adapters go; not a loss, since we wanted it."""
+        """Hang up and let the adapters go; a loss only for pens that were writing."""
+        self._stopping = True
         self.links.take(self._now_ms())
-        await self.links.hang_up()
+        await self.links.hang_up(self._now_ms)
         await self.radios.stop()
 
     def wanted(self, mac: str) -> bool:
@@ -177,7 +179,8 @@ class Linking:
         self.links.add(mac, Pen(transport, session), adapter, self._now_ms())
 
     def _on_lost(self, mac: str, reason: str) -> None:
-        self.links.lost(mac, reason, self._now_ms())
+        if not self._stopping:
+            self.links.lost(mac, reason, self._now_ms())
 
     def _release_strangers(self) -> None:
         """The window is closed: pens that nobody bound are let go."""

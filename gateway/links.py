@@ -7,12 +7,14 @@ opens a window in which ink may be missing; the window is a loss row when the pe
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from devices import events as pen_events
 from devices.errors import DeviceError
 from devices.pen import Pen
+from devices.transport import NowMs
 from gateway.strokes import LossSeen, OddityRow, PenInk
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ class Change:
 
 
 _LOW_BATTERY: Final = 15
+_JUST_NOW_MS: Final = 1_000
 
 
 class Links:
@@ -130,16 +133,29 @@ class Links:
                 ink.oddities = []
         return out
 
+    def expect(self, pens: Iterable[str], at_ms: int) -> None:
+        """Ink of these pens matters from now on: of those that have no link it is missing until they have one."""
+        for mac in pens:
+            state = self.states.get(mac)
+            if state is None or not state.ready:
+                self.windows.setdefault(mac, at_ms)
+
     def close_windows(self, at_ms: int) -> None:
         """Nothing more comes: every open window becomes a loss."""
         for mac in list(self.windows):
             self._close_window(mac, at_ms)
 
-    async def hang_up(self) -> None:
-        """End all links, because we want to."""
-        ending = [live.pen.transport.close() for live in self.live.values()]
+    async def hang_up(self, now_ms: NowMs) -> None:
+        """End all links, because we want to; whoever was writing meanwhile has a gap from here on."""
+        ending = list(self.live.values())
+        await asyncio.gather(*(live.pen.transport.close() for live in ending), return_exceptions=True)
+        for live in ending:
+            self._take(live, now_ms())
+            if live.ink is not None and live.state is not None:
+                if live.ink.open is not None or now_ms() - live.ink.last_ms < _JUST_NOW_MS:
+                    self.windows.setdefault(live.state.mac, live.ink.last_ms)
+                live.ink.link_went(now_ms())
         self.live.clear()
-        await asyncio.gather(*ending, return_exceptions=True)
 
     def _close_window(self, mac: str, at_ms: int) -> None:
         from_ms = self.windows.pop(mac, None)

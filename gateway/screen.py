@@ -235,7 +235,8 @@ class Screen:
                 right[str(made["value"])] = made["points"] == made["max_points"]
             else:
                 states[state] += 1
-        options = [c.value for c in about.choices] or sorted(values, key=lambda v: (-values[v], v))
+        options = [c.value for c in about.choices]
+        options += sorted(values.keys() - set(options), key=lambda v: (-values[v], v))
         return QuestionView(
             field=name,
             prompt=about.prompt,

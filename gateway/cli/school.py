@@ -156,7 +156,7 @@ def _sheet_text(name: str) -> str:
 
         try:
             return bundled(f"{name}.toml")
-        except FileNotFoundError:
+        except SheetError:
             raise Missing(f"No file and no bundled sheet is called {name}; bundled are demo and link-card.") from None
     try:
         return _bytes(path).decode("utf-8-sig")

@@ -1,7 +1,7 @@
 """The classroom's process: the virtual radio, 48 pens, and pupils who write with a learnt hand.
 
 It knows the truth and writes it to truth.jsonl as it goes. It hears one JSON line a command on standard input (`card`,
-`lesson`, `end`) and says one a fact on standard output. Nothing else is between it and the gateway but the radio.
+`lesson`, `rest`) and says one a fact on standard output. Nothing else is between it and the gateway but the radio.
 """
 
 import argparse
@@ -179,16 +179,27 @@ async def _serve(options: argparse.Namespace) -> None:
 async def _listen(classroom: Classroom, end: asyncio.Event) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    writing: asyncio.Task[None] | None = None
     while line := await reader.readline():
         command = json.loads(line)
-        if command["do"] == "card":
-            await classroom.write_card(command.get("seats"))
-        elif command["do"] == "lesson":
-            await classroom.write_lesson(command["lesson"], command["number"])
-        elif command["do"] == "end":
-            break
-        _say(command["do"] + "_done", dots=classroom.truth.dots, strokes=classroom.truth.strokes)
+        if writing is not None:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            writing = None
+        if command["do"] == "rest":
+            _say("rest_done")
+        else:
+            writing = asyncio.create_task(_do(classroom, command))
     end.set()
+
+
+async def _do(classroom: Classroom, command: Mapping[str, Any]) -> None:
+    """One errand of the class; a later command cuts it short."""
+    if command["do"] == "card":
+        await classroom.write_card(command.get("seats"))
+    elif command["do"] == "lesson":
+        await classroom.write_lesson(command["lesson"], command["number"])
+    _say(command["do"] + "_done", dots=classroom.truth.dots, strokes=classroom.truth.strokes)
 
 
 def _say(event: str, **facts: object) -> None:

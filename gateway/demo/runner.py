@@ -25,6 +25,8 @@ from sync.nats import nats_binary, nats_config
 _SETUP_S: Final = 60.0
 _LESSON_S: Final = 600.0
 _DRAIN_S: Final = 40.0
+_REST_S: Final = 1.5
+"""Between the last pen-up of the class and the end: nothing is under way any more."""
 _AGAIN_S: Final = 30.0
 _COME_AGAIN: Final = (NotRunning.exit_code, StoreBusy.exit_code)
 _CLASS_NAMES: Final = "甲乙丙丁戊己庚辛壬癸"
@@ -107,6 +109,9 @@ class Demo:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             with contextlib.suppress(GatewayError, RuntimeError):
+                self._order(do="rest")
+                await self._expect("rest_done", _SETUP_S)
+                await asyncio.sleep(_REST_S)
                 await self._command("lesson", "stop", "--json")
             return
         task.result()
@@ -202,7 +207,7 @@ pin_file = {json.dumps(str(self.options.folder / "pin"))}
         self.tell("lesson", number=number)
         self._order(do="lesson", lesson=lesson, number=number)
         await self._expect("lesson_done", _LESSON_S)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_REST_S)
         await self._command("lesson", "stop", "--json")
         self.tell("graded", number=number)
 

@@ -10,7 +10,7 @@ from recognition.readers.reading import CharacterModel, Reading, ReadRequest, Th
 from recognition.readers.shapes import Shape, crossing, shape_of
 from recognition.sheets import Box, Choice, KeyOptions, Verdict, compare
 
-RULES: Final = "rules-1"
+RULES: Final = "rules-2"
 """Version of the rules around the model; it changes when a reading of the same ink may change."""
 LETTERS: Final = ascii_uppercase + ascii_lowercase
 TRUE, FALSE = "true", "false"

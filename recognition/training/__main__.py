@@ -1,4 +1,7 @@
-"""`python -m recognition.training --ink DIR`: makes the models of `recognition/models` again from insets."""
+"""`python -m recognition.training --ink DIR`: makes the models of `recognition/models` again from insets.
+
+`--bench FILE` trains nothing: it keeps the report of `inkgate bench read --json` with the reader and in its card.
+"""
 
 import argparse
 import importlib
@@ -8,6 +11,7 @@ from typing import Final
 
 from recognition.errors import RecognitionError
 from recognition.readers.network import MODELS
+from recognition.training.card import keep_bench
 
 _PARTS: Final = ("reader", "hand")
 
@@ -15,15 +19,20 @@ _PARTS: Final = ("reader", "hand")
 def main(arguments: list[str] | None = None) -> int:
     """Train what was asked for. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m recognition.training", description=__doc__)
-    parser.add_argument("--ink", type=Path, required=True, metavar="DIR", help="folder of insets")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--ink", type=Path, metavar="DIR", help="folder of insets")
+    what.add_argument("--bench", type=Path, metavar="FILE", help="a report of `inkgate bench read --json` to keep")
     parser.add_argument("--out", type=Path, default=MODELS, metavar="DIR", help="where the models go")
     parser.add_argument("--only", choices=_PARTS, help="one of the two: the reader or the hand")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--epochs", type=int, default=13)
     parser.add_argument("--threads", type=int, default=1, help="more are faster, and no longer give the same bits")
     asked = parser.parse_args(arguments)
-    asked.out.mkdir(parents=True, exist_ok=True)
     try:
+        if asked.bench is not None:
+            keep_bench(asked.bench, asked.out)
+            return 0
+        asked.out.mkdir(parents=True, exist_ok=True)
         if asked.only != "hand":
             _reader(asked)
         if asked.only != "reader":

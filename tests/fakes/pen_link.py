@@ -1,4 +1,4 @@
-"""A link to a pen that answers as pens do: a hello, settings, yes to its clock and to the notes; and writes when told."""
+"""A link to a pen that answers as pens do: a hello, settings, yes to its clock and the notes; it writes when told."""
 
 from devices.errors import LinkError
 from devices.neo.framing import Deframer, Frame
@@ -20,9 +20,9 @@ from recognition.pages import UNIT_MM, PageAddress
 class PenLink:
     """One link to one pen; what it says arrives at the times that the test gives."""
 
-    def __init__(self, mac: str, *, at_ms: int, name: str = "Smartpen", locked: bool = False, battery: int = 80) -> None:
+    def __init__(self, mac: str, *, at_ms: int, name: str = "Smartpen", locked: bool = False) -> None:
         self.mac, self.at_ms, self.name = mac, at_ms, name
-        self.locked, self.battery = locked, battery
+        self.locked, self.battery = locked, 80
         self.is_open = True
         self.settings_made: list[SetSetting] = []
         self._arrived: list[Arrival] = []

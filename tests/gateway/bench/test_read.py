@@ -1,4 +1,7 @@
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,29 @@ def test_the_report_for_people_has_a_line_a_question(ink_dir: Path) -> None:
     result = CliRunner().invoke(bench_read, ["--ink", str(ink_dir)])
     assert result.exit_code == 0
     assert "digits, pendigits\t200" in result.stdout
+
+
+@pytest.mark.slow
+def test_the_report_for_programs_is_one_document_with_its_schema(ink_dir: Path) -> None:
+    result = CliRunner().invoke(bench_read, ["--ink", str(ink_dir), "--json"])
+    said = json.loads(result.stdout)
+    assert (result.exit_code, said["schema"]) == (0, "inkgate.bench.read/1")
+    digits = said["answers"]["digits, pendigits"]
+    assert digits["accepted"] == pytest.approx(digits["accepted_answers"] / digits["answers"], abs=1e-5)
+    assert digits["error_bound"] > digits["error"]
+
+
+@pytest.mark.parametrize("asked", [[], ["--json"], ["--ink", "nowhere"], ["--ink", "nowhere", "--json"]])
+def test_without_a_folder_the_command_ends_with_69_and_says_what_to_give(asked: list[str]) -> None:
+    child = subprocess.run(
+        [sys.executable, "-m", "gateway", "bench", "read", *asked],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (child.returncode, child.stdout) == (69, "")
+    assert "--ink DIR" in child.stderr
 
 
 def _seen() -> frozenset[str]:

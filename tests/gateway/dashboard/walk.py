@@ -139,7 +139,9 @@ def _replay(page: Page, seen: Seen) -> None:
     )
     page.click(f".tile[href='#seat-{busiest}']")
     page.wait_for_selector("#pupil .reading")
-    page.wait_for_function("document.querySelector('#moment').max > 0")
+    # Not wait_for_function: it evaluates a string in the page, which the page's policy rightly forbids.
+    while not page.evaluate("document.querySelector('#moment').max > 0"):
+        page.wait_for_timeout(50)
     page.select_option("#speed", "1")
     page.click("#pupil .scrub button.main")
     page.wait_for_timeout(400)

@@ -81,5 +81,32 @@ def test_one_line_through_one_digit_is_a_doubt_until_a_new_answer_stands_beside_
     assert _found(first, [stroke("19,65>30,65", 6)], written("3", (34, 61, 39, 69), 8)).taken_back == (0, 1, 2)
 
 
+_STEM = "22,61>22.2,65>22,69"
+_BOWS = "22,61>26,61.4>27,63>26,64.8>22.4,65>26.4,65.4>27.4,67>26,68.8>22,69"
+
+
+def _begun_after(stem: Stroke, corners: str, pause_s: float) -> Stroke:
+    return stroke(corners, float(stem.points[-1, 2]) / 1000 + pause_s)
+
+
+def test_bows_soon_after_their_stem_are_a_b() -> None:
+    stem = stroke(_STEM, 1)
+    found = _found([stem, _begun_after(stem, _BOWS, 0.2)])
+    assert (found.roles, found.doubtful) == (("answer", "answer"), False)
+
+
+@pytest.mark.parametrize("pause_s", [0.5, 3.0])
+def test_what_may_be_bows_or_a_hasty_scribble_takes_nothing_back_and_is_a_doubt(pause_s: float) -> None:
+    stem = stroke(_STEM, 1)
+    scribble = "20,62>24,63>20,64>24,65>20,66>24,67"
+    found = _found([stem, _begun_after(stem, scribble, pause_s)], written("7", _BESIDE, 9))
+    assert (found.taken_back, found.doubtful) == ((), True)
+
+
+def test_a_thorough_scribble_over_a_one_takes_it_back() -> None:
+    stem = stroke(_STEM, 1)
+    assert _found([stem, zigzag((20, 61, 25, 69), 7, 3)], written("7", _BESIDE, 6)).taken_back == (0, 1)
+
+
 def test_a_tap_takes_nothing_back() -> None:
     assert _found(written("3", (22, 61, 27, 69), 1), [stroke("24,65", 6)]).roles == ("answer", "answer")

@@ -17,7 +17,7 @@ def test_no_ink_is_blank() -> None:
 
 
 def test_the_version_names_rules_and_model() -> None:
-    assert _READER.version == "rules-1+fake-1"
+    assert _READER.version == "rules-2+fake-1"
 
 
 @pytest.mark.parametrize("letter", "ABCD")
