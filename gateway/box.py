@@ -81,6 +81,8 @@ class Box:
         )
         self.linking.adopted = {row[0] for row in rows}
         self.seats.by_pen = await self.store.run(pens.current)
+        if self.desk.answers is not None:
+            self.linking.links.expect(self.seats.by_pen, self.now_ms())
         if self.linking.join_from_ms is not None:
             await self.card.settle_again(self.linking.join_from_ms)
 

@@ -40,6 +40,7 @@ class Linking:
         self.join_from_ms: int | None = None
         self._join_until_ms = 0
         self._stopping = False
+        self._signal_dbm: dict[str, int] = {}
         self.radios = Radios(
             settings.radio.adapters,
             places=settings.radio.places,
@@ -126,9 +127,11 @@ class Linking:
             await live.pen.transport.close()
 
     def signal_dbm(self, mac: str) -> int | None:
-        """How strong a pen was heard last, by the adapter that holds it or hears it best."""
+        """How strong a pen was heard last, by whoever heard it best; a pen that is linked advertises no more."""
         heard = self.radios.heard.get(mac)
-        return max(heard.rssi.values(), default=None) if heard is not None else None
+        if heard is not None and heard.rssi:
+            self._signal_dbm[mac] = max(heard.rssi.values())
+        return self._signal_dbm.get(mac)
 
     def write(self, db: Database, changes: Sequence[Change]) -> None:
         """The rows of what happened to links, inside the beat's transaction."""

@@ -96,10 +96,7 @@ def read_characters(request: ReadRequest, model: CharacterModel, thresholds: Thr
     reasons += ink.doubts + _beside_box(request, standing)
     if request.offered_to:
         reasons.append("offered_to_two")
-    if request.kind == "number":
-        ways = _read(ink, model, alphabet)
-    else:
-        ways = _read_one(standing, ink, model, alphabet)
+    ways = _read(ink, model, alphabet) if request.kind == "number" else _read_one(standing, ink, model, alphabet)
     return _concluded(request, ways, reasons, thresholds, crossed.taken_back)
 
 

@@ -205,6 +205,16 @@ async def test_a_pen_that_comes_late_to_a_lesson_has_a_gap_from_the_start_to_its
     assert states == {1: {"not_captured"}, 2: {"blank"}}
 
 
+async def test_a_spare_pen_that_is_bound_before_it_is_linked_has_a_gap_until_its_link(house: House) -> None:
+    await house.fill(1)
+    await house.link(mac(1))
+    await house.ask("lesson_start", text=DEMO)
+    await house.ask("pens_bind", pairs=[[mac(9), 1]])
+    assert house.box.linking.links.windows.keys() == {mac(9)}
+    await house.link(mac(9))
+    assert house.rows("select pen, cause from loss") == [(mac(9), "link_lost")]
+
+
 async def test_a_pen_tells_of_itself_and_a_low_battery_is_seen(house: House) -> None:
     await house.fill()
     link = await house.link(mac(1))

@@ -57,7 +57,7 @@ export class Pupil {
     this.speed = el("select", { id: "speed" }, ...SPEEDS.map((n) => el("option", { value: n })));
     this.speed.value = "2";
     this.speedLabel = el("label", { for: "speed" });
-    this.readings = el("div", { class: "readings" });
+    this.readings = el("div", { class: "readings", role: "region", tabindex: "0", "aria-label": t("pupil.answers") });
     const scrub = el("div", { class: "scrub" }, this.play, this.sliderLabel, this.slider, this.moment, this.speedLabel, this.speed);
     this.node.append(
       el("div", { class: "bar" }, this.back, this.title, this.pages, el("span", { class: "pair" }, this.previous, this.next)),
