@@ -15,14 +15,6 @@ async def until(done: asyncio.Event) -> None:
         await done.wait()
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 async def test_a_child_that_dies_is_started_again_and_counted(tmp_path: Path) -> None:
     changed = asyncio.Event()
     supervisor = Supervisor(changed.set)
@@ -75,9 +67,10 @@ async def test_every_child_ends_with_its_parent_even_if_that_is_killed(tmp_path:
     )
     assert parent.stdout is not None
     grandchild = int(await parent.stdout.readline())
-    assert is_alive(grandchild)
+    watch, ended = os.pidfd_open(grandchild), asyncio.Event()
+    asyncio.get_running_loop().add_reader(watch, ended.set)
     parent.kill()
     await parent.wait()
-    async with asyncio.timeout(20):
-        while is_alive(grandchild):
-            await asyncio.sleep(0.02)
+    await until(ended)
+    asyncio.get_running_loop().remove_reader(watch)
+    os.close(watch)
