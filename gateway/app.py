@@ -105,6 +105,9 @@ class App:
         self.box.linking.take(now_ms)
         self.box.figures.beats += 1
         self.box.figures.together.note(links.ready_count, now_ms)
+        delays, links.delays = links.delays, []
+        self.box.figures.air.extend(air for air, _ in delays)
+        self.box.figures.batch.extend(wait for _, wait in delays)
         batch = self._collect(now_ms)
         changes = links.changes
         if not batch.is_empty or changes:
@@ -174,7 +177,6 @@ class App:
         chunks = self.box.screen.committed(batch)
         self.box.feed.publish(batch.seq, chunks)
         self.box.figures.dot_to_screen.extend(done_ms - chunk.at_ms for chunk in chunks if chunk.dots)
-        self.box.figures.air.extend(now_ms - chunk.at_ms for chunk in chunks if chunk.dots)
         self.box.desk.linked_pens |= {change.mac for change in changes if change.kind == "link_up"}
         self.box.desk.take(batch)
 

@@ -69,6 +69,8 @@ class Figures:
         """From the dot's own time to the moment that its frame is handed to the pages' sockets."""
         self.air = Durations()
         """From the dot's own time to its arrival."""
+        self.batch = Durations()
+        """From the arrival to the beat that takes it."""
         self.commit = Durations()
         """From the beat to its commit."""
         self.penup_to_grade = Durations()
@@ -82,6 +84,7 @@ class Figures:
         return {
             "dot_to_screen_ms": self.dot_to_screen.summary(),
             "air_ms": self.air.summary(),
+            "batch_ms": self.batch.summary(),
             "commit_ms": self.commit.summary(),
             "penup_to_grade_ms": self.penup_to_grade.summary(),
             "grade_to_receipt_ms": self.grade_to_receipt.summary(),

@@ -80,6 +80,8 @@ class Links:
         self._losses: list[tuple[str, LossSeen]] = []
         self._oddities: list[tuple[str, OddityRow]] = []
         self.dots = 0
+        self.delays: list[tuple[int, int]] = []
+        """Of the newest dot of a pen and beat: ms on the air, ms until the beat; whoever measures takes them."""
 
     @property
     def ready_count(self) -> int:
@@ -176,6 +178,7 @@ class Links:
             live.state.last_event_ms = arrived[-1][0]
             if ink is not None and ink.open is not None:
                 live.state.last_ink_ms = arrived[-1][0]
+                self.delays.append((arrived[-1][0] - ink.last_ms, now_ms - arrived[-1][0]))
         self._flush(live)
 
     def _other(self, live: Live, at_ms: int, event: pen_events.PenEvent) -> None:

@@ -34,7 +34,7 @@ def test_every_command_stands_in_the_table_of_commands(name: str) -> None:
 @pytest.mark.parametrize("name", READMES)
 def test_every_file_that_it_names_is_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    named = re.findall(r"`((?:gateway|devices|recognition|sync|tests|docs)/[\w./-]*)", text)
+    named = re.findall(r"`((?:gateway|devices|recognition|sync|tests|docs)/[\w./-]*)`", text)
     named += re.findall(r"\]\(([\w./-]+)\)", text)
     assert [path for path in named if not (ROOT / path.rstrip(".")).exists()] == []
 

@@ -29,6 +29,7 @@ from gateway.errors import GatewayError, NotRunning
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 _READY_S: Final = 60.0
 _SETTLE_S: Final = 2.0
+_SETTLE_MS: Final = 1200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class LiveFigures:
     dot_to_page_ms: dict[str, Any]
     """As a page over a real socket sees it."""
     penup_to_grade_ms: dict[str, Any]
-    penup_to_grade_parts_ms: dict[str, Any]
+    parts_ms: dict[str, Any]
+    """Where the time goes: on the air, until the beat, the commit, and the silence before an answer is read."""
     rss_mb: dict[str, float]
 
     def document(self) -> dict[str, Any]:
@@ -67,7 +69,8 @@ async def run(*, pens: int, rate: float, seconds: float, pages: int) -> LiveFigu
         async with _room(folder, pens, rate):
             stock = await _stock(specs, seconds)
         async with _room(folder, pens, rate) as room:
-            return await _gateway(folder, room, stock, pens=pens, rate=rate, seconds=seconds, pages=pages)
+            seen = await _gateway(folder, room, pens=pens, seconds=seconds, pages=pages)
+        return _figures(seen, stock, pens=pens, rate=rate, seconds=seconds, pages=pages)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -114,51 +117,61 @@ async def _stock(specs: list[str], seconds: float) -> dict[str, float]:
     return said
 
 
-async def _gateway(
-    folder: Path,
-    room: asyncio.subprocess.Process,
-    stock: dict[str, float],
-    *,
-    pens: int,
-    rate: float,
-    seconds: float,
-    pages: int,
-) -> LiveFigures:
-    settings = folder / "gateway.toml"
-    adapters = ", ".join(f'"unix:{folder}/hci{i}"' for i in range(4))
-    settings.write_text(
-        f'[box]\nfolder = "{folder}"\n[radio]\nadapters = [{adapters}]\nplaces = 12\nconnect_timeout_s = 4\n'
-        '[dashboard]\nport = 0\n[sync]\nbroker = "127.0.0.1:1"\n',
-        encoding="utf-8",
-    )
-    command = [sys.executable, "-m", "gateway", "--settings", str(settings)]
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of the gateway while the pens wrote."""
+
+    dots: int
+    cpu_s: float
+    wall_s: float
+    status: dict[str, Any]
+    graded: dict[str, Any]
+    lags: list[float]
+    rss_mb: dict[str, float]
+
+
+async def _gateway(folder: Path, room: asyncio.subprocess.Process, *, pens: int, seconds: float, pages: int) -> _Seen:
+    command = [sys.executable, "-m", "gateway", "--settings", str(_settings(folder))]
     with (folder / "gateway.log").open("wb") as log:
         gateway = await asyncio.create_subprocess_exec(*command, "run", stderr=log)
+    lags: list[float] = []
     try:
         await _until(lambda: _status(folder) is not None)
         await _prepare(folder, command, pens)
         await _until(lambda: (_status(folder) or {}).get("linked") == pens)
-        lags: list[float] = []
         looking = [asyncio.create_task(_page(folder, lags)) for _ in range(pages)]
         await asyncio.sleep(_SETTLE_S)
-        before, cpu, began = _status(folder) or {}, _cpu_s(gateway.pid), time.monotonic()
+        before, cpu_s, began = _status(folder) or {}, _cpu_s(gateway.pid), time.monotonic()
         await asyncio.sleep(seconds)
-        after, cpu = _status(folder) or {}, _cpu_s(gateway.pid) - cpu
-        wall = time.monotonic() - began
+        after, cpu_s = _status(folder) or {}, _cpu_s(gateway.pid) - cpu_s
+        wall_s = time.monotonic() - began
         graded = await _answers(folder, room, pens)
-        rss = {"gateway": _rss_mb(gateway.pid), "room": _rss_mb(room.pid)}
-        if graded.get("reader_pid"):
-            rss["reader"] = _rss_mb(graded["reader_pid"])
+        rss = {"gateway": _rss_mb(gateway.pid), "room": _rss_mb(room.pid), "reader": _rss_mb(graded["reader_pid"])}
         for task in looking:
             task.cancel()
         await asyncio.gather(*looking, return_exceptions=True)
     finally:
         gateway.terminate()
         await gateway.wait()
-    dots = after["dots"] - before["dots"]
-    figures = graded["figures"]
+    return _Seen(after["dots"] - before["dots"], cpu_s, wall_s, after["figures"], graded["figures"], lags, rss)
+
+
+def _settings(folder: Path) -> Path:
+    path = folder / "gateway.toml"
+    adapters = ", ".join(f'"unix:{folder}/hci{i}"' for i in range(4))
+    path.write_text(
+        f'[box]\nfolder = "{folder}"\n[radio]\nadapters = [{adapters}]\nplaces = 12\nconnect_timeout_s = 4\n'
+        f'[dashboard]\nport = 0\n[sync]\nbroker = "127.0.0.1:1"\n[reading]\nsettle_ms = {_SETTLE_MS}\n',
+        encoding="utf-8",
+    )
+    return path
+
+
+def _figures(
+    seen: _Seen, stock: dict[str, float], *, pens: int, rate: float, seconds: float, pages: int
+) -> LiveFigures:
     each = 1e6 * stock["cpu_s"] / max(1, stock["notifications"])
-    ours = 1e6 * cpu / max(1, dots)
+    ours = 1e6 * seen.cpu_s / max(1, seen.dots)
     return LiveFigures(
         pens=pens,
         dots_per_s_each=rate,
@@ -167,19 +180,20 @@ async def _gateway(
         stock_us_per_notification=round(each, 1),
         gateway_us_per_dot=round(ours, 1),
         ratio=round(ours / each, 2),
-        gateway_core_percent=round(100 * cpu / wall, 1),
+        gateway_core_percent=round(100 * seen.cpu_s / seen.wall_s, 1),
         stock_notifications_per_s=round(stock["notifications"] / stock["wall_s"]),
-        gateway_dots_per_s=round(dots / wall),
+        gateway_dots_per_s=round(seen.dots / seen.wall_s),
         us_per_dot_by_part=measure(),
-        dot_to_screen_ms=after["figures"]["dot_to_screen_ms"],
-        dot_to_page_ms=_summary(lags),
-        penup_to_grade_ms=figures["penup_to_grade_ms"],
-        penup_to_grade_parts_ms={
-            "air": figures["air_ms"],
-            "commit": figures["commit_ms"],
-            "settle": 1200,
+        dot_to_screen_ms=seen.status["dot_to_screen_ms"],
+        dot_to_page_ms=_summary(seen.lags),
+        penup_to_grade_ms=seen.graded["penup_to_grade_ms"],
+        parts_ms={
+            "air": seen.status["air_ms"],
+            "batch": seen.status["batch_ms"],
+            "commit": seen.status["commit_ms"],
+            "settle": _SETTLE_MS,
         },
-        rss_mb=rss,
+        rss_mb=seen.rss_mb,
     )
 
 

@@ -92,4 +92,7 @@ def program(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:
+        click.echo(f"inkgate: {error.filename or 'The system'}: {error.strerror or error}.", err=True)
+        return 1
     return result if isinstance(result, int) else 0

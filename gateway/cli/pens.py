@@ -112,7 +112,10 @@ def forget(ctx: click.Context, mac: str) -> None:
 
 
 def _pairs(path: Path) -> list[tuple[str, str]]:
-    rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except UnicodeDecodeError:
+        raise FoundProblems(f"{path.name}: nothing was bound", [("the file", "it is not UTF-8")]) from None
     problems, pairs = [], []
     for line, row in enumerate(rows, 1):
         cells = [cell.strip() for cell in row]
