@@ -62,9 +62,7 @@ class PenLink:
         self.at_ms += delta_ms
         self._dots += 1
         x, y = round(x_mm / UNIT_MM * 100), round(y_mm / UNIT_MM * 100)
-        self._say(
-            CountedDot(self._next(), DotRecord(delta_ms=delta_ms, force=force, x_hundredths=x, y_hundredths=y))
-        )
+        self._say(CountedDot(self._next(), DotRecord(delta_ms=delta_ms, force=force, x_hundredths=x, y_hundredths=y)))
 
     def up(self) -> None:
         """The tip leaves the paper."""

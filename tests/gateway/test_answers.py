@@ -13,7 +13,9 @@ def answers() -> Answers:
     return Answers(lesson="l1", sheet=SHEET, started_ms=T0, seats={1: "p1", 2: "p2"}, settle_ms=1000)
 
 
-def add(answers: Answers, seat: int, middle: tuple[float, float], at: int, *, page: object = PAGE1, dots: int = 8) -> None:
+def add(
+    answers: Answers, seat: int, middle: tuple[float, float], at: int, *, page: object = PAGE1, dots: int = 8
+) -> None:
     made = piece(mac(seat), page, middle, T0 + at, dots=dots)  # type: ignore[arg-type]  # one of rig's pages
     answers.add(seat, made.page, made.pen, made.down_ms, made.number, made.rows)
 

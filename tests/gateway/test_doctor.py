@@ -1,5 +1,6 @@
 """The doctor, on a box where nothing is as it should be: one sentence and one cure a finding."""
 
+import asyncio
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +20,20 @@ def examined(settings: Settings) -> dict[str, Finding]:
 
 def on(folder: Path, *adapters: str, broker: str = "127.0.0.1:1") -> Settings:
     return replace(
-        Settings(), box=BoxSettings(folder=folder), radio=RadioSettings(adapters=adapters), sync=SyncSettings(broker=broker)
+        Settings(),
+        box=BoxSettings(folder=folder),
+        radio=RadioSettings(adapters=adapters),
+        sync=SyncSettings(broker=broker),
     )
 
 
 def test_a_new_box_has_no_store_no_gateway_and_no_broker_and_none_of_it_is_a_failure(tmp_path: Path) -> None:
     found = examined(on(tmp_path / "not" / "there" / "yet"))
-    assert (found["database"].verdict, found["gateway"].verdict, found["broker"].verdict) == ("skipped", "skipped", "warn")
+    assert (found["database"].verdict, found["gateway"].verdict, found["broker"].verdict) == (
+        "skipped",
+        "skipped",
+        "warn",
+    )
     assert found["python"].verdict == found["disk"].verdict == "ok"
     assert not (tmp_path / "not").exists(), "looking makes nothing"
     assert all(f.cure for f in found.values() if f.verdict in {"warn", "fail"})
@@ -55,8 +63,6 @@ def test_a_broker_that_answers_is_found_and_a_setting_that_is_none_is_said(tmp_p
 
 @pytest.mark.slow
 async def test_a_running_gateway_s_warnings_are_findings(tmp_path: Path) -> None:
-    import asyncio  # noqa: PLC0415  beside its only use
-
     house = House(tmp_path)
     await house.box.take_up()
     house.box.durable = False

@@ -196,10 +196,13 @@ async def test_a_pen_that_comes_late_to_a_lesson_has_a_gap_from_the_start_to_its
     await house.link(mac(1))
     await house.ask("lesson_stop")
     states = {
-        seat: {s for (s,) in house.rows(
-            "select distinct state from newest_grade g join lesson_seat s on s.pupil = g.pupil"
-            f" and s.lesson = g.lesson where seat = {seat}"
-        )}
+        seat: {
+            s
+            for (s,) in house.rows(
+                "select distinct state from newest_grade g join lesson_seat s on s.pupil = g.pupil"
+                f" and s.lesson = g.lesson where seat = {seat}"
+            )
+        }
         for seat in (1, 2)
     }
     assert states == {1: {"not_captured"}, 2: {"blank"}}

@@ -19,7 +19,9 @@ DOTS = st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 65535), st.integ
 
 
 @given(DOTS, DOTS)
-def test_packed_dots_are_what_was_put_in(first: list[tuple[int, int, int, int]], more: list[tuple[int, int, int, int]]) -> None:
+def test_packed_dots_are_what_was_put_in(
+    first: list[tuple[int, int, int, int]], more: list[tuple[int, int, int, int]]
+) -> None:
     packed = PackedDots()
     packed.extend(first)
     copy = packed.copy()

@@ -127,7 +127,9 @@ async def test_the_page_s_address_and_pin_are_told_to_whoever_may_ask_the_socket
 
 async def test_every_errand_that_commands_ask_for_is_there(house: House) -> None:
     asking = re.compile(r"(?:control\.ask|ask_or_do)\([^\"]*\"(\w+)\"")
-    asked = {name for path in Path(cli.__file__).parent.glob("*.py") for name in asking.findall(path.read_text("utf-8"))}
+    asked = {
+        name for path in Path(cli.__file__).parent.glob("*.py") for name in asking.findall(path.read_text("utf-8"))
+    }
     assert len(asked) > 9
     assert asked <= house.handlers.keys()
 

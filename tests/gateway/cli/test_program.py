@@ -356,7 +356,14 @@ def test_the_doctor_gives_one_document_and_3_where_something_is_wrong(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "gateway.db").write_bytes(b"no database" * 1000)
-    words = (*at(tmp_path), "--set", f"radio.adapters=unix:{tmp_path}/none", "--set", "sync.broker=127.0.0.1:1", "doctor")
+    words = (
+        *at(tmp_path),
+        "--set",
+        f"radio.adapters=unix:{tmp_path}/none",
+        "--set",
+        "sync.broker=127.0.0.1:1",
+        "doctor",
+    )
     code, out, _ = call(capsys, *words, "--json")
     checks = {found["id"]: found for found in the_json(out, "inkgate.doctor/1")["checks"]}
     assert code == 3
