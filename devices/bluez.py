@@ -82,7 +82,9 @@ class Bluez:
         try:
             if self._bus is None or not self._bus.connected:
                 await self.close()
-                self._bus = MessageBus(bus_type=BusType.SYSTEM)  # ours before it connects, so that it is closed for sure
+                self._bus = MessageBus(
+                    bus_type=BusType.SYSTEM
+                )  # ours before it connects, so that it is closed for sure
                 await self._bus.connect()
             answer = await self._bus.call(message)
         except _LOST:

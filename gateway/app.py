@@ -182,8 +182,13 @@ class App:
 
     async def _look_around(self) -> None:
         """Twice a second: what need not be known at every beat."""
+        kept = ""
         while True:
             self.box.uplink.look()
+            learnt = repr(self.box.linking.radios.memory)
+            if learnt != kept:
+                await self.box.store.run(self.box.linking.write_memory)
+                kept = learnt
             await asyncio.sleep(0.5)
 
 

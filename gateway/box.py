@@ -70,6 +70,7 @@ class Box:
         lesson_from_ms = self.now_ms() if answers is None else answers.started_ms
         await self.store.run(lambda db: self.linking.open_windows(db, lesson_from_ms))
         await self.store.run(self.linking.read_window)
+        await self.store.run(self.linking.read_memory)
         if answers is not None:
             self._show_stored()
 

@@ -5,12 +5,15 @@ it advertises; whose ink it is, its hello says.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from sqlite_utils import Database
 
+from devices.neo.messages import SettingsRequest
 from devices.neo.messages_control import SetSetting, Setting
 from devices.neo.session import NeoSession
 from devices.pen import Pen
@@ -48,6 +51,7 @@ class Linking:
             wanted=self.wanted,
             on_link=self._on_link,
             on_lost=self._on_lost,
+            on_silent=self._on_silent,
             now_ms=now_ms,
         )
 
@@ -96,6 +100,21 @@ class Linking:
         from_ms, until_ms = (int(part) for part in row[0].split()) if row is not None else (0, 0)
         if until_ms > self._now_ms():
             self.join_from_ms, self._join_until_ms = from_ms, until_ms
+
+    def write_memory(self, db: Database) -> None:
+        """Keep what was learnt of adapters: their names and places, and where pens live."""
+        db.conn.execute(
+            "insert into box(k, v) values ('radio', ?) on conflict(k) do update set v = excluded.v",
+            (json.dumps(asdict(self.radios.memory)),),
+        )
+
+    def read_memory(self, db: Database) -> None:
+        """After a start: what was learnt before."""
+        row = db.conn.execute("select v from box where k = 'radio'").fetchone()
+        for name, known in (json.loads(row[0]) if row is not None else {}).items():
+            held = getattr(self.radios.memory, name, None)
+            if isinstance(held, dict) and isinstance(known, dict):
+                held.update(known)
 
     def join_left_s(self) -> float:
         """How long the join window is still open."""
@@ -184,6 +203,12 @@ class Linking:
     def _on_lost(self, mac: str, reason: str) -> None:
         if not self._stopping:
             self.links.lost(mac, reason, self._now_ms())
+
+    def _on_silent(self, mac: str) -> None:
+        """Nothing came for a while: ask the pen how it is; its answer shows that the link lives."""
+        live = self.links.live.get(mac)
+        if live is not None and isinstance(live.pen.session, NeoSession):
+            live.pen.session.ask(SettingsRequest(), now_ms=self._now_ms())
 
     def _release_strangers(self) -> None:
         """The window is closed: pens that nobody bound are let go."""

@@ -10,7 +10,7 @@ from devices.neo.messages import (
     VersionReply,
     VersionRequest,
 )
-from devices.neo.messages_control import SetSetting, SettingAnswer
+from devices.neo.messages_control import PasswordReply, PasswordRequest, PasswordStatus, SetSetting, SettingAnswer
 from devices.neo.messages_ink import CountedDot, CountedDown, CountedPage, CountedUp, DotRecord
 from devices.neo.wire import Message, NoteAddress, to_frame
 from devices.transport import Arrival
@@ -20,9 +20,10 @@ from recognition.pages import UNIT_MM, PageAddress
 class PenLink:
     """One link to one pen; what it says arrives at the times that the test gives."""
 
-    def __init__(self, mac: str, *, at_ms: int, name: str = "Smartpen", locked: bool = False) -> None:
+    def __init__(self, mac: str, *, at_ms: int, name: str = "Smartpen", locked_with: str = "") -> None:
         self.mac, self.at_ms, self.name = mac, at_ms, name
-        self.locked, self.battery = locked, 80
+        self.password, self.battery = locked_with, 80
+        self.passwords_tried: list[str] = []
         self.is_open = True
         self.settings_made: list[SetSetting] = []
         self._arrived: list[Arrival] = []
@@ -93,7 +94,12 @@ class PenLink:
             mac = bytes.fromhex(self.mac.replace(":", ""))
             self._say(VersionReply(model="NWP-F51", firmware="1.05", protocol="2.18", name=self.name, mac=mac))
         elif asked.command == SettingsRequest.COMMAND:
-            self._say(SettingsReply(clock_ms=self.at_ms, locked=self.locked, battery_percent=self.battery))
+            self._say(SettingsReply(clock_ms=self.at_ms, locked=bool(self.password), battery_percent=self.battery))
+        elif asked.command == PasswordRequest.COMMAND:
+            self.passwords_tried.append(PasswordRequest.unpack(asked.payload).password)
+            right = self.passwords_tried[-1] == self.password
+            status = PasswordStatus.ACCEPTED if right else PasswordStatus.WRONG
+            self._say(PasswordReply(status, 0 if right else len(self.passwords_tried), 10))
         elif asked.command == SetSetting.COMMAND:
             made = SetSetting.unpack(asked.payload)
             self.settings_made.append(made)

@@ -16,7 +16,7 @@ from gateway.box import Box
 from gateway.clock import now_ms
 from gateway.roster import Pupil
 from gateway.service import Service
-from gateway.settings import BoxSettings, RadioSettings, Settings
+from gateway.settings import BoxSettings, PensSettings, RadioSettings, Settings
 from gateway.store import Store
 from tests.fakes.pen_link import PenLink
 from tests.gateway.rig import KEY, mac
@@ -25,8 +25,12 @@ from tests.gateway.rig import KEY, mac
 class House:
     """A box, its beats, its errands."""
 
-    def __init__(self, folder: Path) -> None:
-        self.settings = Settings(box=BoxSettings(folder=folder, language="en"), radio=RadioSettings(adapters=()))
+    def __init__(self, folder: Path, *, password_file: str = "") -> None:
+        self.settings = Settings(
+            box=BoxSettings(folder=folder, language="en"),
+            radio=RadioSettings(adapters=()),
+            pens=PensSettings(password_file=password_file),
+        )
         self.store = Store(self.settings.database)
         self.box = Box(self.settings, self.store, "00112233aabbccdd")
         self.app = App(self.box)

@@ -37,14 +37,13 @@ def test_a_field_is_not_due_while_its_seat_writes_on_its_page(answers: Answers) 
 
 
 def test_it_is_quiet_when_nothing_is_due_and_nothing_is_with_the_reader(answers: Answers) -> None:
-    assert answers.is_quiet
+    quiet = [answers.is_quiet]
     add(answers, 1, Q1, 0)
-    assert not answers.is_quiet
     mark = answers.marked[1, "q1"]
-    mark.due_ms, mark.reading_of = None, "ink"
-    assert not answers.is_quiet
-    mark.reading_of = None
-    assert answers.is_quiet
+    for due_ms, reading_of in ((T0 + 1070, None), (None, "ink"), (None, None)):
+        mark.due_ms, mark.reading_of = due_ms, reading_of
+        quiet.append(answers.is_quiet)
+    assert quiet == [True, False, False, True]
 
 
 def test_ink_of_a_seat_that_is_not_in_the_lesson_or_on_unknown_paper_is_nobodys(answers: Answers) -> None:

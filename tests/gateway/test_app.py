@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import now_ms
+from gateway.reading import Answer
 from tests.gateway.box_rig import House
 from tests.gateway.rig import CARD, DEMO, PAGE1, Q1, Q2, mac
 
@@ -74,14 +75,13 @@ async def test_a_beat_that_cannot_be_committed_shows_nothing_and_keeps_everythin
     second.up()
     await house.beat()
     await house.beat()
-    assert house.box.durable is False
     assert (house.box.seq, shown(house)) == (before, 1)
     assert house.rows("select count(*) from ink") == [(0,)]
     assert [w["code"] for w in (await house.ask("status"))["warnings"]] == ["store.not_durable"]
 
     await refuse_writes(house, refuse=False)
     await house.beat()
-    assert house.box.durable is True
+    assert not (await house.ask("status"))["warnings"]
     assert house.rows("select pen, dots from ink order by pen, dots") == [(mac(1), 2), (mac(1), 3), (mac(2), 3)]
     assert house.rows("select events, cause from loss") == [(3, "counter_gap")]
     assert house.rows("select count(*) from journal") == [(0,)]
@@ -98,9 +98,29 @@ async def test_news_of_links_wait_too_while_nothing_can_be_written(house: House)
     await house.link(mac(1))
     await refuse_writes(house, refuse=False)
     await house.beat()
-    rows = house.rows(f"select to_ms is null, reason from link where pen = '{mac(1)}' order by id")
-    assert rows == [(0, "link.lost"), (1, None)]
+    rows = house.rows("select pen, to_ms is null, reason from link order by id")
+    assert [row[1:] for row in rows if row[0] == mac(1)] == [(0, "link.lost"), (1, None)]
     assert house.rows("select count(*) from loss where cause = 'link_lost'") == [(1,)]
+
+
+async def test_a_grade_that_cannot_be_written_does_not_end_the_gateway_and_is_written_later(house: House) -> None:
+    await lesson(house)
+    house.links[mac(1)].stroke(now_ms(), PAGE1, Q1, Q1, Q1)
+    await house.beat()
+    desk = house.box.desk
+    assert desk.answers is not None
+    desk.answers.marked[1, "q1"].due_ms = 0
+    await house.beat()
+    await refuse_writes(house, refuse=True)
+    desk.reader._on_answer(Answer(1, "7", 0.97, True, (), (), "fake/1"))
+    await house.beat()
+    await house.beat()
+    assert house.box.durable is False
+    assert desk.grades == {}
+    await refuse_writes(house, refuse=False)
+    await house.beat()
+    assert house.rows("select state, value, rev from grade") == [("answered", "7", 1)]
+    assert house.box.screen.status().durable
 
 
 async def test_a_claim_on_the_card_survives_a_store_that_cannot_be_written(house: House) -> None:

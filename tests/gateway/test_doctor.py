@@ -50,7 +50,7 @@ def test_a_store_that_is_hurt_is_told_and_left_as_it_is(tmp_path: Path) -> None:
 
 def test_each_adapter_is_looked_for_where_its_setting_says(tmp_path: Path) -> None:
     (tmp_path / "hci").touch()
-    found = [f for f in examine(on(tmp_path, f"unix:{tmp_path}/hci", f"serial:{tmp_path}/ttyUSB9,1000000"))]
+    found = examine(on(tmp_path, f"unix:{tmp_path}/hci", f"serial:{tmp_path}/ttyUSB9,1000000"))
     assert [f.verdict for f in found if f.id == "radio"] == ["ok", "fail"]
 
 

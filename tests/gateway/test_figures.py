@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.figures import Durations, Figures, Together
@@ -15,6 +15,7 @@ def test_the_median_and_the_99th_percentile_are_of_all_that_is_kept() -> None:
     assert durations.summary() == {"p50": 50, "p99": 99, "n": 100}
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(0, 1e6), min_size=1))
 def test_percentiles_are_in_order_and_among_what_was_measured(values: list[float]) -> None:
     durations = Durations()
@@ -41,6 +42,7 @@ def test_a_time_that_still_runs_counts() -> None:
     assert together.longest_s(6, 9000) == 2.0
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 1000)), max_size=30))
 def test_more_together_is_never_longer_than_fewer(steps: list[tuple[int, int]]) -> None:
     together, at_ms = Together(), 0

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from gateway import pens
 from gateway.errors import WrongUse
 from gateway.strokes import LossSeen

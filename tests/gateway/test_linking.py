@@ -124,11 +124,20 @@ async def test_a_pen_that_is_forgotten_is_let_go_and_its_ink_stays(house: House)
         await house.ask("pens_forget", pen=mac(1))
 
 
-async def test_a_password_comes_from_a_file_and_is_not_tried_again_after_it_was_wrong(
-    house: House, tmp_path: Path
-) -> None:
+async def test_a_password_of_a_file_opens_a_locked_pen_and_a_wrong_one_is_tried_once_ever(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("4711\n", "utf-8")
+    house = House(tmp_path / "box", password_file=str(tmp_path / "password"))
     await house.fill()
-    await house.link(mac(1), locked=True)
-    assert house.box.linking.links.states[mac(1)].password == "needed"
+    right = await house.link(mac(1), locked_with="4711")
+    assert house.box.linking.links.states[mac(1)].ready
+    tried = [(await house.link(mac(2), locked_with="0815")).passwords_tried]
+    await house.drop(mac(2))
+    tried.append((await house.link(mac(2), locked_with="0815")).passwords_tried)
+    assert (right.passwords_tried, tried) == (["4711"], [["4711"], []]), "the last wrong one erases the pen"
+    assert house.box.seats.radio_of(mac(2)).link == "down"
+    await house.close()
+
+
+async def test_a_password_s_file_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(GatewayError, match="cannot be read"):
         Linking(Settings(pens=PensSettings(password_file=str(tmp_path / "none"))), Clock())

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.clock import now_ms
@@ -18,6 +18,7 @@ from tests.gateway.rig import DEMO, FIELDS, PAGE1, PAGE2, Q1, UNKNOWN_PAPER, mac
 DOTS = st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 65535), st.integers(0, 255), st.integers(0, 255)))
 
 
+@settings(max_examples=40)
 @given(DOTS, DOTS)
 def test_packed_dots_are_what_was_put_in(
     first: list[tuple[int, int, int, int]], more: list[tuple[int, int, int, int]]
@@ -85,7 +86,7 @@ async def test_dots_are_in_hundredths_of_a_millimetre_on_the_sheet_s_page(house:
     await begun(house)
     (chunk,) = told(house, closed=[piece(mac(1), PAGE2, (50.0, 60.0), now_ms(), dots=1)])
     x, y, force, since = chunk.dots[0]
-    assert (x, y) == (pytest.approx(4800, abs=3), pytest.approx(5800, abs=3))
+    assert max(abs(x - 4800), abs(y - 5800)) <= 3
     assert (force, since, chunk.page) == (119, 0, 1)
 
 

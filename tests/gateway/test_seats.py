@@ -53,7 +53,7 @@ async def test_a_link_without_a_hello_is_connecting(house: House) -> None:
 
 
 async def test_a_pen_that_wants_a_password_says_so(house: House) -> None:
-    await standing(house, locked=True)
+    await standing(house, locked_with="4711")
     assert seen(house) == ("down", "pen.password_needed")
 
 

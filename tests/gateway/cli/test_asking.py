@@ -49,6 +49,7 @@ def shell(house: House, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(house, capsys)
 
 
+@pytest.mark.slow
 async def test_the_pens_are_listed_with_the_reason_of_each_that_is_not_linked(house: House, shell: Shell) -> None:
     await house.link(mac(1))
     found = await shell.document("inkgate.pens/1", "pens", "list")

@@ -50,8 +50,14 @@ class Play:
     def line(stroke: Any) -> dict[str, Any]:  # noqa: ANN401  a Piece
         total = dot_sum(np.array(stroke.rows, np.int64))
         return {
-            **{"kind": "stroke", "pen": stroke.pen, "page": list(stroke.page), "down_ms": stroke.down_ms},
-            **{"up_ms": stroke.up_ms, "dots": len(stroke.rows), "sum": total, "how": "live"},
+            "kind": "stroke",
+            "pen": stroke.pen,
+            "page": list(stroke.page),
+            "down_ms": stroke.down_ms,
+            "up_ms": stroke.up_ms,
+            "dots": len(stroke.rows),
+            "sum": total,
+            "how": "live",
         }
 
     def books(self) -> Books:
