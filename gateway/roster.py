@@ -57,7 +57,14 @@ def read_roster(content: bytes) -> list[Pupil]:
     if not lines:
         raise FoundProblems("The roster was not imported", [("line 1", "the file is empty; nobody was removed")])
     delimiter = max("\t,;", key=lines[0].count)
-    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        rows = list(reader)
+    except csv.Error:
+        where = f"line {reader.line_num}"
+        raise FoundProblems(
+            "The roster was not imported", [(where, "this line is no row of a table; save the list as CSV again")]
+        ) from None
     header = [cell.strip().lower() for cell in rows[0]]
     columns = {name: _column(header, known) for name, known in _COLUMNS.items()}
     if missing := [name for name, index in columns.items() if index is None]:

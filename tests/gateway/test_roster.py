@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from gateway.errors import FoundProblems
@@ -57,6 +59,22 @@ def test_a_fault_is_told_by_line_and_column_and_nothing_is_returned(text: str, w
     assert found.value.problems[0][0] == where
     for secret in ("甲一", "G11010519491231002", "L1"):
         assert secret not in str(found.value)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.text(max_size=200).map(lambda t: ("座号,姓名,学籍号\n" + t).encode("utf-8", "surrogatepass")),
+        st.text(alphabet='0123LG,;\t"\r\n甲x\0', max_size=120).map(lambda t: ("座号,姓名,学籍号\n" + t).encode()),
+    )
+)
+def test_any_bytes_are_a_roster_or_a_list_of_faults(content: bytes) -> None:
+    try:
+        pupils = read_roster(content)
+    except FoundProblems as found:
+        assert found.problems
+    else:
+        assert len({pupil.seat for pupil in pupils}) == len(pupils) > 0
 
 
 def test_every_fault_of_a_file_is_told_at_once() -> None:

@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import BadSetting
 from gateway.settings import load_settings, registered
@@ -79,3 +81,16 @@ def test_every_setting_says_what_it_means() -> None:
     for item in registered():
         assert len(item.what) > 10, item.name
         assert item.what.endswith("."), item.name
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(st.binary(max_size=200), st.text(alphabet="[]=.\"'\n abeinkrdiotz_0123", max_size=120).map(str.encode))
+)
+def test_any_bytes_are_settings_or_a_clear_refusal(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "any.toml"
+    file.write_bytes(content)
+    try:
+        load_settings(files=[file], environment={}, system_folder=NOWHERE)
+    except BadSetting as refused:
+        assert str(file) in str(refused)
