@@ -72,9 +72,11 @@ def test_any_bytes_are_a_roster_or_a_list_of_faults(content: bytes) -> None:
     try:
         pupils = read_roster(content)
     except FoundProblems as found:
-        assert found.problems
+        problems, pupils = found.problems, []
     else:
-        assert len({pupil.seat for pupil in pupils}) == len(pupils) > 0
+        problems = []
+    assert bool(problems) != bool(pupils)
+    assert len({pupil.seat for pupil in pupils}) == len(pupils)
 
 
 def test_every_fault_of_a_file_is_told_at_once() -> None:
