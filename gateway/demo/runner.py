@@ -314,7 +314,8 @@ pin_file = {json.dumps(str(self.options.folder / "pin"))}
         settings = {"gateway": str(self.options.folder / "gateway.toml")}
         pids = {name: child.pid for name, child in self._supervisor.children.items()}
         pids["reader"] = self.seen.pids.get("reader")
-        ports = {**self._ports, "gateway": self.page.get("url", "").rpartition(":")[2].strip("/") or None}
+        port = self.page.get("url", "").rpartition(":")[2].strip("/")
+        ports = {**self._ports, "gateway": int(port) if port else None}
         document = {
             **self.page,
             "children": {n: {"pid": p, "settings": settings.get(n), "port": ports.get(n)} for n, p in pids.items()},
