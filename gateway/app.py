@@ -109,7 +109,7 @@ class App:
         self.box.figures.air.extend(air for air, _ in delays)
         self.box.figures.batch.extend(wait for _, wait in delays)
         batch = self._collect(now_ms)
-        changes = links.changes
+        changes = list(links.changes)  # a link may go while the writer writes; its news is for the next beat
         if not batch.is_empty or changes:
             entries, keep_from = journal.prepare(batch)
             trusted = clock.is_trusted()
@@ -187,8 +187,9 @@ class App:
             self.box.uplink.look()
             learnt = repr(self.box.linking.radios.memory)
             if learnt != kept:
-                await self.box.store.run(self.box.linking.write_memory)
-                kept = learnt
+                with contextlib.suppress(sqlite3.OperationalError):
+                    await self.box.store.run(self.box.linking.write_memory)
+                    kept = learnt
             await asyncio.sleep(0.5)
 
 

@@ -24,6 +24,8 @@ _VERSION: Final = b"\x01"
 
 ODDITIES_KEPT: Final = 10_000
 """Oddities a store holds with their bytes; beyond it they are only counted."""
+ODDITY_BYTES: Final = 1_024
+"""How much of one is kept: enough to see what it was."""
 
 
 @dataclass(slots=True)
@@ -115,15 +117,16 @@ def insert_loss(db: Database, seq: int, pen: str, loss: LossSeen) -> None:
 
 
 def _insert_oddity(db: Database, seq: int, pen: str, oddity: OddityRow) -> None:
+    payload = oddity.payload[:ODDITY_BYTES]
     again = db.conn.execute(
         "update oddity set count = count + 1 where id = (select id from oddity where pen = ? and kind = ?"
         " and (payload = ? or (select count(*) from oddity) >= ?) order by id desc limit 1)",
-        (pen, oddity.kind, oddity.payload, ODDITIES_KEPT),
+        (pen, oddity.kind, payload, ODDITIES_KEPT),
     )
     if not again.rowcount:
         db.conn.execute(
             "insert into oddity(seq, pen, at_ms, kind, command, payload) values (?,?,?,?,?,?)",
-            (seq, pen, oddity.at_ms, oddity.kind, oddity.command, oddity.payload),
+            (seq, pen, oddity.at_ms, oddity.kind, oddity.command, payload),
         )
 
 

@@ -119,9 +119,8 @@ class Screen:
         if answers is None:
             return []
         chunks = []
-        for piece in (*batch.closed, *batch.open):
+        for piece, ended in (*((p, True) for p in batch.closed), *((p, False) for p in batch.open)):
             new = piece.rows[piece.shown :]
-            ended = piece in batch.closed if not new else any(piece is c for c in batch.closed)
             if new or ended:
                 chunk = self._chunk(answers, piece, new, ended=ended)
                 piece.shown = len(piece.rows)

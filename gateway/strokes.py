@@ -14,6 +14,7 @@ from devices.events import CLOCK_NEVER_SET_MS
 from recognition.pages import PageAddress
 
 CLOCK_TOLERANCE_MS: Final = 2_000
+_FAR_MS: Final = 86_400_000
 _LARGEST_MS: Final = 2**62
 """What the store holds of a pen time that no calendar knows."""
 
@@ -104,8 +105,11 @@ class PenInk:
         elif isinstance(event, pen_events.PageChanged):
             self._turn(PageAddress(*event))
         elif isinstance(event, pen_events.PenUp):
-            self._settle_loss(event.time_ms + self._offset_ms)
-            self.last_ms = max(self.last_ms, event.time_ms + self._offset_ms)
+            up_ms = event.time_ms + self._offset_ms
+            if abs(up_ms - at_ms) > _FAR_MS:
+                up_ms = at_ms
+            self._settle_loss(up_ms)
+            self.last_ms = max(self.last_ms, up_ms)
             self._end("up")
             self._down = None
         elif isinstance(event, pen_events.Lost):
@@ -143,15 +147,18 @@ class PenInk:
 
     def _dot(self, at_ms: int, dot: pen_events.Dot) -> None:
         piece = self.open
-        if self._lost:
-            self._settle_loss(dot.time_ms + self._offset_ms)
         if piece is None:
             piece = self._open_piece(at_ms, dot)
             if piece is None:
                 return
-        made_ms = dot.time_ms + self._offset_ms
+        since_ms = dot.time_ms + self._offset_ms - piece.down_ms
+        if not -_FAR_MS < since_ms < _FAR_MS:
+            since_ms = at_ms - piece.down_ms  # no stroke is that long: the pen's clock jumped in the middle of it
+        made_ms = piece.down_ms + since_ms
+        if self._lost:
+            self._settle_loss(made_ms)
         self.last_ms = made_ms
-        piece.rows.append((dot[1], dot[2], dot[3], made_ms - piece.down_ms, dot[4], dot[5], dot[6]))
+        piece.rows.append((dot[1], dot[2], dot[3], since_ms, dot[4], dot[5], dot[6]))
         if len(piece.rows) >= self._piece_dots:
             self._end("cut")
 

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from devices.events import Dot, PageChanged, PenDown, PenUp
+from devices.events import Dot, Lost, PageChanged, PenDown, PenEvent, PenUp, StrokeBroken
 from gateway import journal
 from gateway.journal import Batch
 from gateway.schema import migrations
@@ -111,6 +113,51 @@ def test_a_stroke_that_was_closed_is_not_doubled_by_a_journal_row_that_another_p
         (PEN, 0, 5, "up"),
         ("9C:7B:D2:00:00:02", 0, 2, "inferred"),
     ]
+
+
+EVENTS = st.one_of(
+    st.builds(PenDown, st.integers(0, 2**64 - 1), st.sampled_from(["pen", "eraser"]), st.integers(0, 2**32 - 1)),
+    st.builds(PageChanged, st.integers(0, 255), st.integers(0, 2**24 - 1), *[st.integers(0, 2**32 - 1)] * 2),
+    st.builds(
+        Dot,
+        st.integers(0, 2**64 - 1),
+        *[st.integers(0, 65535 * 100 + 255)] * 2,
+        st.integers(0, 65535),
+        *[st.integers(0, 255)] * 2,
+        st.integers(0, 65535),
+    ),
+    st.builds(PenUp, st.integers(0, 2**64 - 1), st.none()),
+    st.builds(Lost, st.integers(1, 255)),
+    st.just(StrokeBroken("next_down")),
+)
+
+
+@given(st.lists(st.lists(EVENTS, max_size=12), max_size=6), st.booleans())
+def test_whatever_a_pen_says_is_written_and_nothing_is_lost_or_doubled(
+    beats: list[list[PenEvent]],
+    crash: bool,  # noqa: FBT001  drawn by hypothesis
+) -> None:
+    db = Database(memory=True)
+    migrations.apply(db)
+    ink = PenInk(PEN, piece_dots=5)
+    for seq, events in enumerate(beats, 1):
+        for event in events:
+            ink.feed(T0 + seq * 33, event)
+        batch = Batch(seq, T0 + seq * 33, closed=ink.closed, open=[ink.open] if ink.open else [])
+        batch.losses = [(PEN, loss) for loss in ink.losses]
+        ink.closed, ink.losses = [], []
+        entries, keep_from = journal.prepare(batch)
+        with db.atomic():
+            journal.commit(db, batch, entries, keep_from, trusted=True)
+    if not crash:
+        ink.link_went(T0 + 10_000)
+        with db.atomic():
+            journal.commit(db, Batch(99, T0, closed=ink.closed), b"", 99, trusted=True)
+    with db.atomic():
+        journal.recover(db, trusted=True)
+    dots = sum(isinstance(event, Dot) for events in beats for event in events)
+    stored = db.conn.execute("select coalesce(sum(dots), 0) from ink").fetchone()[0]
+    assert stored + sum(o.kind == "dot_without_page" for o in ink.oddities) == dots
 
 
 def test_two_strokes_that_claim_one_millisecond_are_both_ink(db: Database) -> None:
