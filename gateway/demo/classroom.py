@@ -30,7 +30,8 @@ from recognition.sheets import bundled, load
 
 _THINKING_S: Final = (0.4, 2.2)
 _TROUBLES_S: Final = (1.0, 2.5)
-"""Without --calm something happens to a pen so often."""
+"""Without --calm something happens to some pen of a full class so often."""
+_FULL_CLASS: Final = 48
 
 
 class Classroom:
@@ -130,7 +131,7 @@ class Classroom:
         await self._pause(5)
         await self.pen(dice.choice(list(self.pupils))).battery_dies()
         while True:
-            await self._pause(dice.uniform(*_TROUBLES_S))
+            await self._pause(dice.uniform(*_TROUBLES_S) * _FULL_CLASS / len(self.pupils))
             pen = self.pen(dice.choice(list(self.pupils)))
             if dice.random() < 0.5:  # noqa: PLR2004  as likely one as the other
                 pen.drop_link()
