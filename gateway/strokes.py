@@ -131,6 +131,9 @@ class PenInk:
     def _begin(self, at_ms: int, down: pen_events.PenDown) -> None:
         off_ms = at_ms - down.time_ms
         known = down.time_ms >= CLOCK_NEVER_SET_MS and abs(off_ms) <= CLOCK_TOLERANCE_MS
+        if not known:
+            kind = "clock_never_set" if down.time_ms < CLOCK_NEVER_SET_MS else "clock_jumped"
+            self.oddities.append(OddityRow(at_ms, kind, None, b""))
         self._offset_ms = 0 if known else off_ms
         self._time_known = known
         start_ms = down.time_ms + self._offset_ms

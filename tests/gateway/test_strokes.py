@@ -89,6 +89,7 @@ def test_a_pen_without_a_clock_gets_the_time_of_arrival() -> None:
     ink.feed(T0 + 30, PenUp(5030, 1))
     (piece,) = ink.closed
     assert (piece.down_ms, piece.pen_ms, piece.time_known) == (T0, 5000, False)
+    assert [o.kind for o in ink.oddities] == ["clock_never_set"]
 
 
 def test_a_pen_whose_clock_jumped_gets_the_time_of_arrival_and_keeps_its_own_beside() -> None:
@@ -98,6 +99,7 @@ def test_a_pen_whose_clock_jumped_gets_the_time_of_arrival_and_keeps_its_own_bes
         ink.feed(at, event)
     assert ink.open is not None
     assert (ink.open.down_ms, ink.open.pen_ms, ink.open.time_known) == (T0, T0 + hours, False)
+    assert [o.kind for o in ink.oddities] == ["clock_jumped"]
 
 
 def test_a_long_stroke_is_cut_and_all_its_pieces_share_one_pen_down() -> None:
