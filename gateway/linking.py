@@ -18,7 +18,7 @@ from devices.neo.messages_control import SetSetting, Setting
 from devices.neo.session import NeoSession
 from devices.pen import Pen
 from devices.radios import Radios
-from devices.transport import Connected, Transport
+from devices.transport import Connected, NowMs, Transport
 from gateway.errors import WrongUse
 from gateway.identity import secret
 from gateway.links import Change, Links, Live
@@ -35,7 +35,7 @@ _PLAIN_ARGB: Final = 0xFF000000
 class Linking:
     """Radios, links and the join window. Lives in the loop's thread."""
 
-    def __init__(self, settings: Settings, now_ms: Any) -> None:  # noqa: ANN401  a clock; typed where it is used
+    def __init__(self, settings: Settings, now_ms: NowMs) -> None:
         self._settings, self._now_ms = settings, now_ms
         self._password = secret(settings.pens.password_file, "the pens' password")
         self.links = Links(piece_dots=settings.ink.piece_dots)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from sqlite_utils import Database
+
 from gateway import pens, roster, views
 from gateway.box import Box
 from gateway.control import Handler
@@ -68,7 +70,7 @@ class Service:
         now_ms = self._box.now_ms()
         how = str(request.get("how", "hand"))
 
-        def work(db: Any) -> None:  # noqa: ANN401  sqlite_utils.Database, named where the store opens it
+        def work(db: Database) -> None:
             for pen, seat in pairs:
                 pens.bind(db, pen=pen, seat=seat, at_ms=now_ms, how=how)
 
