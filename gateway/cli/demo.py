@@ -146,6 +146,12 @@ class _Screen:
             self._live = None
 
 
+def _arrived(report: dict[str, Any]) -> str:
+    if report["results_in_district"] is None:
+        return f"{report['receipts']} envelopes are receipted by the other district."
+    return f"{report['results_in_district']} results are in the district."
+
+
 def _summary(report: dict[str, Any]) -> None:
     click.echo(
         f"{report['dots_written']} dots written: {report['dots_stored']} stored, {report['dots_in_pens']} in pens, "
@@ -153,8 +159,7 @@ def _summary(report: dict[str, Any]) -> None:
     )
     click.echo(
         f"{report['answers_expected']} answers: {report['answers_right']} read right, {report['answers_unsure']} left "
-        f"to a person, {report['answers_wrong']} wrong. "
-        f"{report.get('results_in_district', '?')} results are in the district."
+        f"to a person, {report['answers_wrong']} wrong. " + _arrived(report)
     )
     for fault in report["faults"]:
         click.echo(f"! {fault}")

@@ -50,6 +50,9 @@ def close_books(folder: Path, *, with_district: bool) -> Books:
     if with_district:
         sides["district"] = _read_only(folder / "district.db")
         _count_results(books, box, sides["district"])
+    else:
+        made = box.execute("select count(distinct id) from grade").fetchone()[0]
+        books.figures |= {"results_made": made, "results_in_district": None, "duplicates_in_district": None}
     waiting = box.execute("select count(*) from envelope where state = 'waiting'").fetchone()[0]
     left = waiting + box.execute("select count(*) from fresh").fetchone()[0]
     books.figures["outbox_left"] = left
