@@ -6,6 +6,7 @@ page is assigned anew. A job is known by its field and the hash of its ink, so t
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -85,11 +86,15 @@ class Answers:
         self.fields: dict[str, Field] = {f.id: f for page in sheet.pages for f in page.fields}
         self.marked: dict[Place, Marked] = {}
         self.gaps: dict[int, list[Gap]] = {}
+        self.unknown_paper: Counter[PageAddress] = Counter()
+        """Pieces on pages that the sheet does not know: kept as ink, in no answer."""
         self._pages: dict[tuple[int, int], _PageInk] = {}
 
     def add(self, seat: int, page: PageAddress, pen: str, down_ms: int, number: int, rows: Iterable[Row]) -> None:
         """Take a piece that is committed."""
         placed = self.sheet.place(page)
+        if placed is None:
+            self.unknown_paper[page] += 1
         if placed is None or seat not in self.seats:
             return
         sheet_page, affine = placed

@@ -98,7 +98,8 @@ class Box:
         """Another lesson: the pages begin anew."""
         self.screen.begin()
         self.linking.links.expect(self.seats.by_pen, self.now_ms())
-        self.desk.linked_pens = {live.state.mac for live in self.linking.links.live.values() if live.state is not None}
+        self.desk.linked_pens |= {live.state.mac for live in self.linking.links.live.values() if live.state is not None}
+        self._show_stored()
         self.feed.restart()
 
     async def join(self, minutes: float) -> dict[str, Any]:

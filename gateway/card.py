@@ -12,7 +12,7 @@ from gateway.journal import Batch
 from gateway.pens import Settled
 from gateway.store import Store
 from gateway.strokes import Piece
-from recognition.pages import UNIT_MM
+from recognition.pages import UNIT_MM, PageAddress
 from recognition.sheets import bundled, load
 
 logger = logging.getLogger(__name__)
@@ -61,6 +61,10 @@ class CardWatch:
     async def settle_again(self, join_from_ms: int) -> None:
         """A person bound a pen by hand: what is still in conflict?"""
         self.settled = await self._store.run(lambda db: pens.claims_of(db, join_from_ms))
+
+    def knows(self, page: PageAddress) -> bool:
+        """Whether this is the link card's paper."""
+        return self._sheet.place(page) is not None
 
     def seat_of(self, piece: Piece) -> int | None:
         """The seat whose box holds this stroke; None for ink elsewhere."""

@@ -95,11 +95,15 @@ class LessonDesk:
         """The bindings changed."""
         self.bindings = await self._store.run(Bindings.load)
 
-    async def start(self, text: str) -> dict[str, Any]:
-        """Start a lesson with this sheet for everybody on the roster."""
+    async def start(self, text: str, *, back_ms: int = 0) -> dict[str, Any]:
+        """Start a lesson with this sheet for everybody on the roster.
+
+        With `back_ms` it began so long ago: ink kept since then, also on paper that no sheet knew, is part of it.
+        """
         if self.answers is not None:
             raise WrongUse(f"Lesson {self.answers.lesson} runs; stop it first: `inkgate lesson stop`.")
         sheet, lesson, now_ms = load(text), secrets.token_hex(6), self._now_ms()
+        started_ms = now_ms - back_ms
 
         def begin(db: Database) -> dict[int, str]:
             seats = {
@@ -110,14 +114,16 @@ class LessonDesk:
             _insert_sheet(db, sheet, text, now_ms)
             db.conn.execute(
                 "insert into lesson(id, sheet, sheet_rev, started_ms) values (?,?,?,?)",
-                (lesson, sheet.id, sheet.revision, now_ms),
+                (lesson, sheet.id, sheet.revision, started_ms),
             )
             for seat, pupil in seats.items():
                 db.conn.execute("insert into lesson_seat values (?,?,?)", (lesson, seat, pupil))
             return seats
 
         seats = await self._store.run(begin)
-        self._begin(lesson, sheet, now_ms, seats)
+        self._begin(lesson, sheet, started_ms, seats)
+        if back_ms:
+            self._read_back()
         return {"lesson": lesson, "sheet": sheet.id, "revision": sheet.revision, "seats": len(seats)}
 
     async def stop(self) -> dict[str, Any]:
@@ -257,6 +263,7 @@ class LessonDesk:
         self.answers = Answers(
             lesson=lesson, sheet=sheet, started_ms=started_ms, seats=seats, settle_ms=self._settle_ms
         )
+        self.linked_pens.clear()
         self.grades.clear()
         self._graded_ink.clear()
         self._readings.clear()

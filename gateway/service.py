@@ -112,7 +112,8 @@ class Service:
     async def lesson_start(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Start a lesson with a sheet."""
         try:
-            said = await self._box.desk.start(str(request["text"]))
+            back_ms = round(float(request.get("back_minutes") or 0) * 60_000)
+            said = await self._box.desk.start(str(request["text"]), back_ms=back_ms)
         except SheetError as error:
             raise FoundProblems("The sheet cannot be used", error.problems) from None
         self._box.lesson_began()

@@ -75,6 +75,13 @@ def warnings(box: Box) -> list[dict[str, str]]:
         )
     if box.disk_free_percent() < _LOW_DISK_PERCENT:
         out.append(_warning("disk.low", "The disk is almost full.", "Free space, or move box.folder."))
+    answers = box.desk.answers
+    strange = [page for page in (answers.unknown_paper if answers is not None else ()) if not box.card.knows(page)]
+    if strange:
+        where = ", ".join("/".join(map(str, page)) for page in strange[:3])
+        sentence = f"Ink comes on paper that this lesson's sheet does not know ({where}). It is kept."
+        cure = "Stop the lesson and start it with the right sheet: `inkgate lesson start --sheet FILE --back MINUTES`."
+        out.append(_warning("ink.unknown_paper", sentence, cure))
     for name, state in box.linking.radios.adapters_state().items():
         if state != "up":
             out.append(_warning("radio.lost", f"The adapter {name} does not answer.", "Plug it in again."))

@@ -86,11 +86,14 @@ def lesson() -> None:
 
 @lesson.command()
 @click.option("--sheet", "name", default="demo", show_default=True, help="A sheet file, or `demo`.")
+@click.option(
+    "--back", type=click.FloatRange(0, 1440), default=0, help="It began so many minutes ago; its ink was kept."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_context
-def start(ctx: click.Context, name: str, *, as_json: bool) -> None:
-    """Start a lesson for everybody on the roster."""
-    said = control.ask(settings_of(ctx).box.folder, "lesson_start", text=_sheet_text(name))
+def start(ctx: click.Context, name: str, *, back: float, as_json: bool) -> None:
+    """Start a lesson for everybody on the roster; --back joins ink that came before its sheet was known."""
+    said = control.ask(settings_of(ctx).box.folder, "lesson_start", text=_sheet_text(name), back_minutes=back)
     if as_json:
         document("inkgate.lesson/1", said)
     else:

@@ -334,3 +334,23 @@ async def test_grades_that_could_not_be_written_are_written_later(room: Class) -
     assert await room.desk.write()
     assert room.grades() == {(1, "q1"): ("answered", "7")}
     assert room.count("grade") == room.count("fresh") == 1
+
+
+async def test_ink_on_paper_that_no_sheet_knew_is_joined_when_the_lesson_is_started_anew_with_its_sheet(
+    tmp_path: Path,
+) -> None:
+    house = class_at(tmp_path)
+    await house.start()
+    await house.write(1, UNKNOWN_PAPER, Q1)
+    answers = house.desk.answers
+    assert answers is not None
+    assert answers.unknown_paper[UNKNOWN_PAPER] == 1
+    await house.desk.stop()
+    text = DEMO.replace("revision = 1", "revision = 2")
+    text += "\n[[placing]]\naddress = [3, 27, 603, 5]\npage = 1\n"
+    house.clock.ms += 60_000
+    await house.desk.start(text, back_ms=120_000)
+    house.desk.linked_pens |= {mac(1)}
+    assert await house.read() == 1
+    assert house.desk.grades[1, "q1"]["state"] == "answered"
+    house.store.close()
