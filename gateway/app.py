@@ -1,8 +1,7 @@
 """The gateway's heart: starts every part, beats, and ends them.
 
-The beat, some 30 times a second: take what arrived since the last one, write it in one transaction, and only after the
-commit hand the same batch on: to the pages, to the lesson, and so to the reader. When nothing can be made durable the
-batch waits and is tried again; nothing is shown or read meanwhile.
+It beats some 30 times a second (see `beat`); after the commit the batch goes to the pages, to the lesson, and so to the
+reader.
 """
 
 import asyncio
@@ -10,9 +9,6 @@ import contextlib
 import logging
 import signal
 import sqlite3
-from collections.abc import Sequence
-
-from sqlite_utils import Database
 
 from gateway import clock, control, journal
 from gateway.box import Box
@@ -21,7 +17,6 @@ from gateway.dashboard.server import build_app
 from gateway.dashboard.server import serve as serve_page
 from gateway.identity import installation, page_key
 from gateway.journal import Batch
-from gateway.links import Change
 from gateway.service import Service
 from gateway.settings import Settings
 from gateway.store import Store
@@ -34,7 +29,6 @@ class App:
 
     def __init__(self, box: Box) -> None:
         self.box = box
-        self._unwritten: list[Batch] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self, end: asyncio.Event) -> None:
@@ -43,7 +37,7 @@ class App:
         recovered = await self.box.store.run(lambda db: journal.recover(db, trusted=trusted))
         if recovered:
             logger.info("%d strokes were open when the gateway last ended; they are ink now", recovered)
-        self.box.seq = await self.box.store.run(journal.next_seq)
+        self.box.beat.seq = await self.box.store.run(journal.next_seq)
         await self.box.take_up()
         page = await serve_page(
             build_app(self.box.screen, self.box.feed, self._access()),
@@ -101,33 +95,16 @@ class App:
 
     async def beat(self, now_ms: int) -> None:
         """One beat."""
-        links = self.box.linking.links
+        links, figures = self.box.linking.links, self.box.figures
         self.box.linking.take(now_ms)
-        self.box.figures.beats += 1
-        self.box.figures.together.note(links.ready_count, now_ms)
+        figures.beats += 1
+        figures.together.note(links.ready_count, now_ms)
         delays, links.delays = links.delays, []
-        self.box.figures.air.extend(air for air, _ in delays)
-        self.box.figures.batch.extend(wait for _, wait in delays)
-        batch = self._collect(now_ms)
-        changes = list(links.changes)  # a link may go while the writer writes; its news is for the next beat
-        if not batch.is_empty or changes:
-            entries, keep_from = journal.prepare(batch)
-            trusted = clock.is_trusted()
-
-            def work(db: Database) -> None:
-                journal.commit(db, batch, entries, keep_from, trusted=trusted)
-                self.box.linking.write(db, changes)
-
-            try:
-                await self.box.store.run(work)
-            except sqlite3.OperationalError as error:
-                self._keep(batch)
-                self._cannot_write(error)
-                return
-            links.changes = links.changes[len(changes) :]
-            self.box.durable = True
-            self._committed(batch, changes, now_ms)
-            self.box.seq += 1
+        figures.air.extend(air for air, _ in delays)
+        figures.batch.extend(wait for _, wait in delays)
+        batch = await self.box.beat.once(now_ms)
+        if batch is None:
+            return
         self.box.desk.ask(self.box.now_ms(), {pen: i.open.page for pen, i in links.inks.items() if i.open is not None})
         await self._follow_up(batch)
 
@@ -137,48 +114,10 @@ class App:
             if await self.box.card.take(batch, self.box.linking.join_from_ms):
                 await self.box.bindings_changed()
             if await self.box.desk.write():
-                self.box.durable = True
+                self.box.beat.durable = True
                 self.box.uplink.wake()
         except sqlite3.OperationalError as error:
-            self._cannot_write(error)
-
-    def _collect(self, now_ms: int) -> Batch:
-        links = self.box.linking.links
-        batch = Batch(self.box.seq, now_ms)
-        for late in self._unwritten:
-            batch.closed += late.closed
-            batch.losses += late.losses
-            batch.oddities += late.oddities
-        self._unwritten.clear()
-        for ink in links.inks.values():
-            if ink.closed:
-                batch.closed += ink.closed
-                ink.closed = []
-            if ink.open is not None:
-                batch.open.append(ink.open)
-        batch.losses += links.losses()
-        batch.oddities += links.oddities()
-        return batch
-
-    def _cannot_write(self, error: sqlite3.OperationalError) -> None:
-        if self.box.durable:
-            logger.error("the store cannot be written (%s); what came since waits in memory", error)
-        self.box.durable = False
-
-    def _keep(self, batch: Batch) -> None:
-        """Nothing could be made durable: the batch is tried again with the next beat."""
-        for piece in batch.open:
-            piece.journaled = 0
-        self._unwritten.append(batch)
-
-    def _committed(self, batch: Batch, changes: Sequence[Change], now_ms: int) -> None:
-        done_ms = self.box.now_ms()
-        self.box.figures.commit.add(done_ms - now_ms)
-        chunks = self.box.screen.committed(batch)
-        self.box.feed.publish(batch.seq, chunks)
-        self.box.figures.dot_to_screen.extend(done_ms - chunk.at_ms for chunk in chunks if chunk.dots)
-        self.box.desk.linked_pens |= {change.mac for change in changes if change.kind == "link_up"}
-        self.box.desk.take(batch)
+            self.box.beat.cannot_write(error)
 
     async def _look_around(self) -> None:
         """Twice a second: what need not be known at every beat."""

@@ -3,20 +3,23 @@
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from devices.errors import DeviceError
 from gateway import clock, pens
+from gateway.beat import Beat
 from gateway.card import CardWatch
 from gateway.dashboard.access import new_pin
 from gateway.dashboard.feed import Feed
 from gateway.figures import Figures
 from gateway.identity import secret
+from gateway.journal import Batch
 from gateway.lesson import LessonDesk
 from gateway.linking import Linking
+from gateway.links import Change
 from gateway.reading import ReaderProcess
 from gateway.screen import Screen
 from gateway.seats import Seats
@@ -56,10 +59,13 @@ class Box:
         self.feed = Feed(self.now_ms)
         self.pin = secret(settings.dashboard.pin_file, "the page's PIN") or new_pin()
         self.page_url = ""
-        self.durable = True
-        """Whether the last beat could be made durable."""
-        self.seq = 1
-        """The number of the next beat."""
+        self.beat = Beat(
+            self.linking.links,
+            store.run,
+            trusted=clock.is_trusted,
+            write=self.linking.write,
+            committed=self._committed,
+        )
 
     async def take_up(self) -> None:
         """After a start: bindings, roster, the lesson that ran, the pens that are ours, gaps since then."""
@@ -118,13 +124,23 @@ class Box:
         usage = shutil.disk_usage(self.settings.box.folder)
         return round(100 * usage.free / usage.total)
 
+    def _committed(self, batch: Batch, changes: Sequence[Change], now_ms: int) -> None:
+        """The fan-out of a beat: pages and lesson."""
+        done_ms = self.now_ms()
+        self.figures.commit.add(done_ms - now_ms)
+        chunks = self.screen.committed(batch)
+        self.feed.publish(batch.seq, chunks)
+        self.figures.dot_to_screen.extend(done_ms - chunk.at_ms for chunk in chunks if chunk.dots)
+        self.desk.linked_pens |= {change.mac for change in changes if change.kind == "link_up"}
+        self.desk.take(batch)
+
     def _for_pages(self) -> dict[str, Any]:
         """What the pages' status says of the box."""
         join_s = self.linking.join_left_s()
         return {
             "join_until_ms": self.now_ms() + round(join_s * 1000) if join_s else None,
             "clock_set": clock.is_trusted(),
-            "durable": self.durable,
+            "durable": self.beat.durable,
             "pens_linked": self.linking.links.ready_count,
             "outbox_depth": self.uplink.depth,
             "outbox_oldest_s": self.uplink.oldest_s,

@@ -8,7 +8,7 @@ a crash left open and ends it `inferred`.
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from sqlite_utils import Database
@@ -28,6 +28,14 @@ ODDITY_BYTES: Final = 1_024
 """How much of one is kept: enough to see what it was."""
 
 
+class Healed(NamedTuple):
+    """A loss that a drain of the pen's memory has filled: nothing of that span is missing any more."""
+
+    pen: str
+    from_ms: int
+    to_ms: int
+
+
 @dataclass(slots=True)
 class Batch:
     """What one beat holds, of all pens."""
@@ -38,6 +46,8 @@ class Batch:
     closed: list[Piece] = field(default_factory=list)
     losses: list[tuple[str, LossSeen]] = field(default_factory=list)
     oddities: list[tuple[str, OddityRow]] = field(default_factory=list)
+    healed: list[Healed] = field(default_factory=list)
+    """Losses that are none any more; those that take their place are in `losses`."""
 
     @property
     def is_empty(self) -> bool:
@@ -54,7 +64,7 @@ def next_seq(db: Database) -> int:
 def commit(db: Database, batch: Batch, entries: bytes, keep_from: int, *, trusted: bool) -> None:
     """Write one beat. `entries` and `keep_from` come from `prepare`, made in the thread that owns the pieces."""
     for piece in batch.closed:
-        insert_piece(db, batch.seq, piece, how="live", trusted=trusted)
+        insert_piece(db, batch.seq, piece, how=piece.how, trusted=trusted)
     for pen, loss in batch.losses:
         insert_loss(db, batch.seq, pen, loss)
     for pen, oddity in batch.oddities:

@@ -45,6 +45,8 @@ class Piece:
     """The beat that first wrote rows of it to the journal; 0 for none."""
     shown: int = 0
     """How many of its rows the live feed has had."""
+    how: Literal["live", "memory"] = "live"
+    """Whether it came as it was written, or later out of the pen's memory."""
 
     @property
     def up_ms(self) -> int:

@@ -48,11 +48,11 @@ def status(box: Box) -> dict[str, Any]:
         "writing": sum(1 for s in states if s.last_ink_ms and now_ms - s.last_ink_ms < _WRITING_MS),
         "bound": len(box.seats.by_pen),
         "dots": box.linking.links.dots,
-        "committed_seq": box.seq - 1,
+        "committed_seq": box.beat.seq - 1,
         "graded": len(box.desk.grades),
         "jobs_waiting": box.desk.reader.pending,
         "outbox": box.uplink.depth,
-        "durable": box.durable,
+        "durable": box.beat.durable,
         "clock_trusted": clock.is_trusted(),
         "disk_free_percent": box.disk_free_percent(),
         "page": box.page_url,
@@ -69,7 +69,7 @@ def status(box: Box) -> dict[str, Any]:
 def warnings(box: Box) -> list[dict[str, str]]:
     """What a person should know."""
     out = []
-    if not box.durable:
+    if not box.beat.durable:
         out.append(
             _warning("store.not_durable", "Ink cannot be written to the disk; it waits in memory.", "Free space.")
         )

@@ -64,7 +64,7 @@ async def test_a_beat_that_cannot_be_committed_shows_nothing_and_keeps_everythin
     second.down(now_ms(), PAGE1)
     second.dot(*Q2)
     await house.beat()
-    before = house.box.seq
+    before = house.box.beat.seq
     await refuse_writes(house, refuse=True)
     first.stroke(now_ms(), PAGE1, Q1, Q1)
     second.dot(*Q2)
@@ -75,7 +75,7 @@ async def test_a_beat_that_cannot_be_committed_shows_nothing_and_keeps_everythin
     second.up()
     await house.beat()
     await house.beat()
-    assert (house.box.seq, shown(house)) == (before, 1)
+    assert (house.box.beat.seq, shown(house)) == (before, 1)
     assert house.rows("select count(*) from ink") == [(0,)]
     assert [w["code"] for w in (await house.ask("status"))["warnings"]] == ["store.not_durable"]
 
@@ -115,7 +115,7 @@ async def test_a_grade_that_cannot_be_written_does_not_end_the_gateway_and_is_wr
     desk.reader._on_answer(Answer(1, "7", 0.97, True, (), (), "fake/1"))
     await house.beat()
     await house.beat()
-    assert house.box.durable is False
+    assert house.box.beat.durable is False
     assert desk.grades == {}
     await refuse_writes(house, refuse=False)
     await house.beat()

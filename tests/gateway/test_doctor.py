@@ -65,7 +65,7 @@ def test_a_broker_that_answers_is_found_and_a_setting_that_is_none_is_said(tmp_p
 async def test_a_running_gateway_s_warnings_are_findings(tmp_path: Path) -> None:
     house = House(tmp_path)
     await house.box.take_up()
-    house.box.durable = False
+    house.box.beat.durable = False
     server = await control.serve(tmp_path, house.handlers)
     found = await asyncio.to_thread(examined, on(tmp_path))
     assert found["gateway"].verdict == "ok"

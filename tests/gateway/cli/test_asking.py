@@ -80,7 +80,7 @@ async def test_pens_are_joined_bound_and_forgotten(house: House, shell: Shell, t
 async def test_the_status_is_told_in_lines_or_as_a_document_and_the_pin_on_request(house: House, shell: Shell) -> None:
     found = await shell.document("inkgate.status/1", "status")
     assert (found["linked"], found["lesson"], found["durable"]) == (0, None, True)
-    house.box.durable = False
+    house.box.beat.durable = False
     _, out, _ = await shell.call("status")
     assert "linked\t0" in out
     assert "! Ink cannot be written" in out

@@ -1,0 +1,113 @@
+"""The beat, some 30 times a second: one batch, one commit, one fan-out.
+
+Take what arrived since the last beat, write it in one transaction, and only after the commit hand the same batch on.
+When nothing can be made durable the batch waits and is tried again; nothing is shown, read or released meanwhile.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from sqlite_utils import Database
+
+from gateway import journal
+from gateway.journal import Batch
+from gateway.links import Change, Links
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """The one writer: runs work in a transaction of its own and gives back its result."""
+
+    def __call__(self, work: Callable[[Database], T], /) -> Awaitable[T]:
+        """Run it; an error of the work comes back as it is, with the transaction undone."""
+
+
+class Beat:
+    """What every beat does. `once` is called by one task; it lives in the loop's thread."""
+
+    def __init__(
+        self,
+        links: Links,
+        run: Run,
+        *,
+        trusted: Callable[[], bool],
+        write: Callable[[Database, Sequence[Change]], None],
+        committed: Callable[[Batch, Sequence[Change], int], None],
+    ) -> None:
+        """Nothing beats by itself.
+
+        Args:
+            links: Where ink, gaps and news of links come from.
+            run: The one writer of the store.
+            trusted: Whether the box's clock is.
+            write: Writes news of links, inside the beat's transaction.
+            committed: Hands the batch on; called after the commit alone, with the beat's own time in ms.
+        """
+        self._links, self._run, self._trusted = links, run, trusted
+        self._write, self._committed = write, committed
+        self._unwritten: list[Batch] = []
+        self.durable = True
+        """Whether the last beat could be made durable."""
+        self.seq = 1
+        """The number of the next beat."""
+
+    async def once(self, now_ms: int) -> Batch | None:
+        """One beat over what the links hold. Returns what is durable now; None where the store takes nothing."""
+        links = self._links
+        batch = self._collect(now_ms)
+        changes = list(links.changes)  # a link may go while the writer writes; its news is for the next beat
+        if batch.is_empty and not changes:
+            return batch
+        entries, keep_from = journal.prepare(batch)
+        trusted = self._trusted()
+
+        def work(db: Database) -> None:
+            journal.commit(db, batch, entries, keep_from, trusted=trusted)
+            self._write(db, changes)
+
+        try:
+            await self._run(work)
+        except sqlite3.OperationalError as error:
+            self._keep(batch)
+            self.cannot_write(error)
+            return None
+        links.changes = links.changes[len(changes) :]
+        self.durable = True
+        self._committed(batch, changes, now_ms)
+        self.seq += 1
+        return batch
+
+    def cannot_write(self, error: sqlite3.OperationalError) -> None:
+        """The store does not take what it is given: said once."""
+        if self.durable:
+            logger.error("the store cannot be written (%s); what came since waits in memory", error)
+        self.durable = False
+
+    def _collect(self, now_ms: int) -> Batch:
+        links = self._links
+        batch = Batch(self.seq, now_ms)
+        for late in self._unwritten:
+            batch.closed += late.closed
+            batch.losses += late.losses
+            batch.oddities += late.oddities
+        self._unwritten.clear()
+        for ink in links.inks.values():
+            if ink.closed:
+                batch.closed += ink.closed
+                ink.closed = []
+            if ink.open is not None:
+                batch.open.append(ink.open)
+        batch.losses += links.losses()
+        batch.oddities += links.oddities()
+        return batch
+
+    def _keep(self, batch: Batch) -> None:
+        """Nothing could be made durable: the batch is tried again with the next beat."""
+        for piece in batch.open:
+            piece.journaled = 0
+        self._unwritten.append(batch)
