@@ -167,6 +167,30 @@ class MemoryListed(NamedTuple):
     """(section, owner, note) each."""
 
 
+class PagesListed(NamedTuple):
+    """What pages of a note lie in the pen's memory."""
+
+    address: tuple[int, int, int]
+    """(section, owner, note)."""
+    pages: tuple[int, ...]
+
+
+class TransferBegan(NamedTuple):
+    """What the pen will send of its memory: `OfflineStroke`s and a `TransferEnded` follow, unless both are 0."""
+
+    strokes: int
+    size_bytes: int
+
+
+class TransferEnded(NamedTuple):
+    """A transfer is over: its last chunk was taken, or none came for too long."""
+
+    strokes: int
+    """Whole strokes handed out in it."""
+    damaged: int
+    """What stayed damaged after all retries, in dots and chunks, and chunks that did not come."""
+
+
 class Answered(NamedTuple):
     """A setting or another request was answered; `ok` is the pen's own word."""
 
@@ -194,5 +218,8 @@ PenEvent: TypeAlias = (
     | Unanswered
     | OfflineStroke
     | MemoryListed
+    | PagesListed
+    | TransferBegan
+    | TransferEnded
     | Answered
 )

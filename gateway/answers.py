@@ -1,8 +1,8 @@
-"""The answers of the running lesson: which ink stands in which field, and which field must be read.
+"""The answers of one lesson: which ink stands in which field, and which field must be read.
 
-It lives in the loop's thread and is made again from the store at a restart: ink since the lesson's start, newest
-grades. A stroke marks the fields that it may belong to; when such a field has been quiet for a while, all ink of its
-page is assigned anew. A job is known by its field and the hash of its ink, so that the same ink is read once.
+It lives in the loop's thread and is made again from the store at a restart, or when a stopped lesson gets late ink. A
+stroke marks the fields that it may belong to; when such a field has been quiet for a while, all ink of its page is
+assigned anew. A job is known by its field and the hash of its ink, so that the same ink is read once.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gateway.strokes import Row
 from recognition.fields import Assignment, assign, field_of
-from recognition.ink import Stroke
+from recognition.ink import Stroke, dot_sum
 from recognition.pages import UNIT_MM, PageAddress
 from recognition.sheets import Field, Sheet, SheetPage
 
@@ -29,9 +29,19 @@ _FORCE_MAX: Final = 852
 
 
 class _Key(NamedTuple):
+    """A stroke; by time, as it is ordered on its page."""
+
+    down_ms: int
     pen: str
     page: PageAddress
-    down_ms: int
+
+
+class _Run(NamedTuple):
+    """A piece: a run of one stroke's dots. It is known by these, not by the order in which it came."""
+
+    since_ms: int
+    dots: int
+    total: int
 
 
 @dataclass(slots=True)
@@ -39,9 +49,28 @@ class _PageInk:
     """All ink of one seat on one page of the sheet."""
 
     strokes: dict[_Key, Stroke] = field(default_factory=dict)
-    sums: dict[_Key, str] = field(default_factory=dict)
+    runs: dict[_Key, dict[_Run, Stroke]] = field(default_factory=dict)
+    """What each stroke is joined of."""
     assigned: Assignment | None = None
     order: list[_Key] = field(default_factory=list)
+
+    def take(self, key: _Key, run: _Run, stroke: Stroke) -> bool:
+        """Put a piece where it belongs in time. Returns whether it was new."""
+        runs = self.runs.setdefault(key, {})
+        if run in runs:
+            return False
+        runs[run] = stroke
+        if len(runs) > 1:
+            stroke = Stroke(np.vstack([runs[each].points for each in sorted(runs)]), key.down_ms)
+        self.strokes[key] = stroke
+        self.assigned = None
+        return True
+
+    def text(self, key: _Key) -> str:
+        """A stroke by its content: the same however it was cut, and in whatever order its pieces came."""
+        runs = self.runs[key]
+        total = sum(run.total for run in runs) & 0xFFFFFFFF
+        return f"{key.pen}|{tuple(key.page)}|{key.down_ms}|{sum(run.dots for run in runs)}|{total}"
 
 
 @dataclass(slots=True)
@@ -53,6 +82,8 @@ class Marked:
     due_ms: int | None = None
     reading_of: str | None = None
     """Hash of the ink that is with the reader now."""
+    late: bool = False
+    """Its newest ink came long after it was written: nobody waited for its grade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +93,8 @@ class FieldInk:
     strokes: tuple[Stroke, ...]
     digest: str
     """Hash of its strokes."""
+    pen: str = ""
+    """The pen of its first stroke."""
     shared: bool = False
     """Another field may claim some of it."""
     fits: bool = True
@@ -78,7 +111,7 @@ class Gap:
 
 
 class Answers:
-    """The running lesson's ink by seat and field."""
+    """A lesson's ink by seat and field."""
 
     def __init__(self, *, lesson: str, sheet: Sheet, started_ms: int, seats: dict[int, str], settle_ms: int) -> None:
         self.lesson, self.sheet, self.started_ms, self.seats = lesson, sheet, started_ms, seats
@@ -90,36 +123,56 @@ class Answers:
         """Pieces on pages that the sheet does not know: kept as ink, in no answer."""
         self._pages: dict[tuple[int, int], _PageInk] = {}
 
-    def add(self, seat: int, page: PageAddress, pen: str, down_ms: int, number: int, rows: Iterable[Row]) -> None:
-        """Take a piece that is committed."""
+    def add(
+        self,
+        seat: int,
+        page: PageAddress,
+        pen: str,
+        down_ms: int,
+        rows: NDArray[np.int64] | Iterable[Row],
+        *,
+        late_ms: int | None = None,
+    ) -> bool:
+        """Take a piece that is committed; the same again changes nothing.
+
+        Args:
+            seat: Where the pen was.
+            page: The paper's address.
+            pen: Its MAC.
+            down_ms: When the stroke began.
+            rows: The dots, as `Row`.
+            late_ms: When it came, where that is long after it was written: its fields settle from then on.
+
+        Returns:
+            Whether it is ink of this lesson that was not known.
+        """
         placed = self.sheet.place(page)
         if placed is None:
             self.unknown_paper[page] += 1
         if placed is None or seat not in self.seats:
-            return
+            return False
         sheet_page, affine = placed
-        array = np.array(list(rows), np.int64)
+        array = rows if isinstance(rows, np.ndarray) else np.array(list(rows), np.int64)
         stroke = Stroke(to_mm(array, affine, down_ms - self.started_ms), down_ms)
         ink = self._pages.setdefault((seat, sheet_page.number), _PageInk())
-        key = _Key(pen, page, down_ms)
-        total = int((array[:, 0] * 31 + array[:, 1] * 17 + array[:, 2]).sum() & 0xFFFFFFFF)
-        before = ink.strokes.get(key)
-        if before is not None:
-            stroke = Stroke(np.vstack([before.points, stroke.points]), down_ms)
-        ink.strokes[key] = stroke
-        ink.sums[key] = ink.sums.get(key, f"{pen}|{tuple(page)}|{down_ms}") + f"|{number}:{total}"
-        ink.assigned = None
+        run = _Run(int(array[0, 3]), len(array), dot_sum(array))
+        if not ink.take(_Key(down_ms, pen, page), run, stroke):
+            return False
         up_ms = down_ms + int(array[-1, 3])
+        due_ms = (up_ms if late_ms is None else max(up_ms, late_ms)) + self._settle_ms
         for name in field_of(stroke, sheet_page):
-            self._mark(seat, name, down_ms, up_ms, up_ms + self._settle_ms)
+            self._mark(seat, name, down_ms, up_ms, due_ms)
+            self.marked[seat, name].late = late_ms is not None
+        return True
 
-    def add_gap(self, seat: int, gap: Gap, now_ms: int) -> None:
-        """Note a gap; fields that it touches and that have ink are graded again."""
-        if gap.to_ms < self.started_ms or seat not in self.seats:
-            return
-        self.gaps.setdefault(seat, []).append(gap)
-        for (where, name), mark in self.marked.items():
-            if where == seat and mark.due_ms is None and self.is_touched(seat, name):
+    def set_gaps(self, seat: int, gaps: Iterable[Gap], now_ms: int) -> None:
+        """Where ink of a seat may be missing, as it is known now; fields for which that changed are judged again."""
+        names = [name for where, name in self.marked if where == seat]
+        before = {name: self.is_touched(seat, name) for name in names}
+        self.gaps[seat] = [gap for gap in gaps if gap.to_ms >= self.started_ms]
+        for name in names:
+            mark = self.marked[seat, name]
+            if mark.due_ms is None and self.is_touched(seat, name) != before[name]:
                 mark.due_ms = now_ms
 
     def is_touched(self, seat: int, name: str) -> bool:
@@ -146,6 +199,10 @@ class Answers:
             out.append(place)
         return out
 
+    def has_ink(self, seat: int) -> bool:
+        """Whether there is any ink of this seat."""
+        return any(where == seat for where, _ in self._pages)
+
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is due and nothing is with the reader."""
@@ -160,10 +217,11 @@ class Answers:
             return FieldInk((), "")
         assigned = self._assigned(seat, held, page)
         keys = [held.order[k] for k in assigned.fields.get(name, ())]
-        text = ";".join(held.sums[key] for key in keys)
+        text = ";".join(held.text(key) for key in keys)
         digest = hashlib.sha256(text.encode()).hexdigest()[:32] if keys else ""
         strokes = tuple(held.strokes[key] for key in keys)
-        return FieldInk(strokes, digest, shared=name in assigned.offered_to, fits=assigned.fits)
+        pen = keys[0].pen if keys else ""
+        return FieldInk(strokes, digest, pen, shared=name in assigned.offered_to, fits=assigned.fits)
 
     def request(self, place: Place, ink: FieldInk) -> dict[str, Any]:
         """The reader's job for a field, as `inkgate read` takes it."""
@@ -183,7 +241,7 @@ class Answers:
 
     def _assigned(self, seat: int, held: _PageInk, page: SheetPage) -> Assignment:
         if held.assigned is None:
-            held.order = sorted(held.strokes, key=lambda key: key.down_ms)
+            held.order = sorted(held.strokes)
             held.assigned = assign([held.strokes[key] for key in held.order], page)
             for name, members in held.assigned.fields.items():
                 if (seat, name) not in self.marked:

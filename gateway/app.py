@@ -10,7 +10,7 @@ import logging
 import signal
 import sqlite3
 
-from gateway import clock, control, journal
+from gateway import control, journal, views
 from gateway.box import Box
 from gateway.dashboard.access import Access
 from gateway.dashboard.server import build_app
@@ -18,8 +18,9 @@ from gateway.dashboard.server import serve as serve_page
 from gateway.identity import installation, page_key
 from gateway.journal import Batch
 from gateway.service import Service
-from gateway.settings import Settings
+from gateway.settings import Settings, service_manager
 from gateway.store import Store
+from gateway.watchdog import Manager, Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +31,20 @@ class App:
     def __init__(self, box: Box) -> None:
         self.box = box
         self._tasks: list[asyncio.Task[None]] = []
+        told = service_manager()
+        self._manager = Manager(told.address)
+        self._watchdog = Watchdog(self._manager, box.store.run, limit_s=told.limit_s)
 
     async def run(self, end: asyncio.Event) -> None:
         """Start everything, beat until told to end, end everything."""
-        trusted = clock.is_trusted()
+        trusted = self.box.clock.is_trusted()
+        loop = asyncio.get_running_loop()
+        self.box.store.on_replaced = lambda: asyncio.run_coroutine_threadsafe(self.box.store_replaced(), loop)
         recovered = await self.box.store.run(lambda db: journal.recover(db, trusted=trusted))
         if recovered:
             logger.info("%d strokes were open when the gateway last ended; they are ink now", recovered)
-        self.box.beat.seq = await self.box.store.run(journal.next_seq)
         await self.box.take_up()
+        self.box.warn = lambda: views.for_pages(self.box)
         page = await serve_page(
             build_app(self.box.screen, self.box.feed, self._access()),
             self.box.settings.dashboard.host,
@@ -53,13 +59,16 @@ class App:
             asyncio.create_task(self.box.uplink.run()),
             asyncio.create_task(self._beat_on()),
             asyncio.create_task(self._look_around()),
+            asyncio.create_task(self._watchdog.keep()),
         ]
+        self._manager.tell(READY=1, STATUS=f"The page is at {self.box.page_url}.")
         ending = asyncio.create_task(end.wait())
         try:
             done, _ = await asyncio.wait({ending, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {ending}:
                 task.result()
         finally:
+            self._manager.tell(STOPPING=1)
             ending.cancel()
             server.close()
             await self._end()
@@ -67,7 +76,8 @@ class App:
 
     def _access(self) -> Access:
         settings = self.box.settings
-        return Access(self.box.pin, settings.dashboard.names, key=page_key(settings.box.folder))
+        key = page_key(settings.box.folder)
+        return Access(self.box.pin, settings.dashboard.names, key=key, now_ms=self.box.now_ms)
 
     async def _end(self) -> None:
         for task in self._tasks:
@@ -79,6 +89,7 @@ class App:
         with contextlib.suppress(sqlite3.OperationalError):
             await self.beat(now_ms)
             await self.box.store.run(lambda db: self.box.linking.note_stopped(db, now_ms))
+        self.box.alive.close()
 
     async def _beat_on(self) -> None:
         loop = asyncio.get_running_loop()
@@ -97,12 +108,14 @@ class App:
         """One beat."""
         links, figures = self.box.linking.links, self.box.figures
         self.box.linking.take(now_ms)
+        self.box.drains.take(now_ms)
         figures.beats += 1
         figures.together.note(links.ready_count, now_ms)
         delays, links.delays = links.delays, []
         figures.air.extend(air for air, _ in delays)
         figures.batch.extend(wait for _, wait in delays)
         batch = await self.box.beat.once(now_ms)
+        self.box.lives(now_ms)
         if batch is None:
             return
         self.box.desk.ask(self.box.now_ms(), {pen: i.open.page for pen, i in links.inks.items() if i.open is not None})
@@ -123,7 +136,14 @@ class App:
         """Twice a second: what need not be known at every beat."""
         kept = ""
         while True:
-            self.box.uplink.look()
+            try:
+                self.box.uplink.look()
+            except sqlite3.DatabaseError as error:
+                self.box.store.doubt(error)
+            await self.box.guard.look()
+            if self.box.clock.has_news():
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self.box.clock.kept(await self.box.store.run(self.box.clock.note))
             learnt = repr(self.box.linking.radios.memory)
             if learnt != kept:
                 with contextlib.suppress(sqlite3.OperationalError):
@@ -138,9 +158,11 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
-    store = Store(settings.database)
+    store = Store(settings.database, mend=True)
     try:
-        app = App(Box(settings, store, await store.run(installation)))
+        installed = await store.run(installation)
+        store.mark(installed)
+        app = App(Box(settings, store, installed))
         await app.run(end)
     finally:
         await asyncio.to_thread(store.close)

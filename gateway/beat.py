@@ -4,6 +4,7 @@ Take what arrived since the last beat, write it in one transaction, and only aft
 When nothing can be made durable the batch waits and is tried again; nothing is shown, read or released meanwhile.
 """
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +13,7 @@ from typing import Protocol, TypeVar
 from sqlite_utils import Database
 
 from gateway import journal
-from gateway.journal import Batch
+from gateway.journal import Batch, Committed
 from gateway.links import Change, Links
 
 logger = logging.getLogger(__name__)
@@ -55,9 +56,21 @@ class Beat:
         """Whether the last beat could be made durable."""
         self.seq = 1
         """The number of the next beat."""
+        self.pending_ms = 0
+        """Since when something waits that the store did not take; 0 where nothing does."""
+        self._under_way: asyncio.Task[Batch | None] | None = None
 
     async def once(self, now_ms: int) -> Batch | None:
-        """One beat over what the links hold. Returns what is durable now; None where the store takes nothing."""
+        """One beat over what the links hold. Returns what is durable now; None where the store takes nothing.
+
+        Whoever is cancelled here does not stop the beat, which holds ink that is nowhere else: the next waits for it.
+        """
+        if self._under_way is not None and not self._under_way.done():
+            await asyncio.shield(self._under_way)
+        self._under_way = asyncio.create_task(self._once(now_ms))
+        return await asyncio.shield(self._under_way)
+
+    async def _once(self, now_ms: int) -> Batch | None:
         links = self._links
         batch = self._collect(now_ms)
         changes = list(links.changes)  # a link may go while the writer writes; its news is for the next beat
@@ -66,18 +79,21 @@ class Beat:
         entries, keep_from = journal.prepare(batch)
         trusted = self._trusted()
 
-        def work(db: Database) -> None:
-            journal.commit(db, batch, entries, keep_from, trusted=trusted)
+        def work(db: Database) -> Committed:
+            found = journal.commit(db, batch, entries, keep_from, trusted=trusted)
             self._write(db, changes)
+            return found
 
         try:
-            await self._run(work)
+            found = await self._run(work)
         except sqlite3.OperationalError as error:
             self._keep(batch)
+            self.pending_ms = self.pending_ms or now_ms
             self.cannot_write(error)
             return None
+        batch.is_committed(found)
         links.changes = links.changes[len(changes) :]
-        self.durable = True
+        self.durable, self.pending_ms = True, 0
         self._committed(batch, changes, now_ms)
         self.seq += 1
         return batch
@@ -95,6 +111,7 @@ class Beat:
             batch.closed += late.closed
             batch.losses += late.losses
             batch.oddities += late.oddities
+            batch.drained += late.drained
         self._unwritten.clear()
         for ink in links.inks.values():
             if ink.closed:
@@ -104,6 +121,9 @@ class Beat:
                 batch.open.append(ink.open)
         batch.losses += links.losses()
         batch.oddities += links.oddities()
+        batch.closed += links.from_memory
+        batch.drained += links.drained
+        links.from_memory, links.drained = [], []
         return batch
 
     def _keep(self, batch: Batch) -> None:

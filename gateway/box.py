@@ -7,14 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
+from sqlite_utils import Database
 
 from devices.errors import DeviceError
-from gateway import clock, pens
+from gateway import journal, pens
+from gateway.alive import Alive, Seen
 from gateway.beat import Beat
+from gateway.captures import Captures
 from gateway.card import CardWatch
+from gateway.clock import BoxClock
 from gateway.dashboard.access import new_pin
 from gateway.dashboard.feed import Feed
+from gateway.dashboard.source import Said
+from gateway.drain import Drains
 from gateway.figures import Figures
+from gateway.guard import Guard
 from gateway.identity import secret
 from gateway.journal import Batch
 from gateway.lesson import LessonDesk
@@ -38,9 +45,17 @@ class Box:
 
     def __init__(self, settings: Settings, store: Store, installed: str) -> None:
         self.settings, self.store = settings, store
-        self.now_ms: Callable[[], int] = clock.now_ms
+        self.clock = BoxClock()
+        store.submit(self.clock.anchor).result()
+        self.now_ms: Callable[[], int] = self.clock.now_ms
         self.figures = Figures()
         self.linking = Linking(settings, self.now_ms)
+        self.captures = Captures(
+            self.now_ms,
+            family=lambda mac: self.linking.radios.family(mac).name,
+            linked=lambda: {live.heard_as: live.pen for live in self.linking.links.live.values()},
+        )
+        self.linking.wrap = self.captures.wrap
         self.card = CardWatch(store, self.now_ms)
         self.desk = LessonDesk(
             store=store,
@@ -50,35 +65,62 @@ class Box:
             settle_ms=settings.reading.settle_ms,
             figures=self.figures,
             now_ms=self.now_ms,
-            trusted=clock.is_trusted,
+            trusted=self.clock.is_trusted,
+            told_ms=self.clock.told_ms,
             missing_since=lambda: self.linking.links.windows,
         )
-        self.uplink = Uplink(settings, store, self.figures, self.now_ms)
+        self.uplink = Uplink(settings, store, self.figures, self.now_ms, self.clock.told_ms)
+        self.guard = Guard(settings, store, self.linking, self.now_ms)
+        self.may_drain: Callable[[], bool] = self.guard.allows
+        """Whether ink out of pens' memories may be stored now."""
+        self.drains = Drains(self.linking.links, allowed=lambda: self.may_drain())  # noqa: PLW0108  it may be replaced
+        self.alive = Alive(settings.database.with_suffix(".alive"))
         self.seats = Seats(self.linking)
-        self.screen = Screen(self.desk, pen_of=self.seats.pen_of, radio_of=self.seats.radio_of, box=self._for_pages)
+        self.screen = Screen(
+            self.desk,
+            pen_of=self.seats.pen_of,
+            radio_of=self.seats.radio_of,
+            box=self._for_pages,
+            in_pen=self.drains.strokes_in,
+        )
         self.feed = Feed(self.now_ms)
         self.pin = secret(settings.dashboard.pin_file, "the page's PIN") or new_pin()
         self.page_url = ""
+        self.warn: Callable[[], Sequence[Said]] = tuple
+        """What the pages should be warned of."""
         self.beat = Beat(
             self.linking.links,
             store.run,
-            trusted=clock.is_trusted,
+            trusted=self.clock.is_trusted,
             write=self.linking.write,
             committed=self._committed,
         )
 
     async def take_up(self) -> None:
         """After a start: bindings, roster, the lesson that ran, the pens that are ours, gaps since then."""
+        await self.guard.take_up()
+        self.beat.seq = await self.store.run(self._open_windows)
         await self.desk.restore()
         await self.roster_changed()
         await self.bindings_changed()
-        answers = self.desk.answers
-        lesson_from_ms = self.now_ms() if answers is None else answers.started_ms
-        await self.store.run(lambda db: self.linking.open_windows(db, lesson_from_ms))
         await self.store.run(self.linking.read_window)
         await self.store.run(self.linking.read_memory)
-        if answers is not None:
+        if self.desk.answers is not None:
             self._show_stored()
+
+    def _open_windows(self, db: Database) -> int:
+        """The gaps since the box before this one; gives the number of the first beat."""
+        row = db.conn.execute("select min(started_ms) from lesson where stopped_ms is null").fetchone()
+        self.linking.open_windows(db, row[0] or self.now_ms(), self.alive.before)
+        return journal.next_seq(db)
+
+    async def store_replaced(self) -> None:
+        """A new store has taken the place of a damaged one: open strokes go into its journal from their start."""
+        for ink in self.linking.links.inks.values():
+            if ink.open is not None:
+                ink.open.journaled = ink.open.first_seq = 0
+        self.linking.links.gaps.is_changed = True
+        await self.guard.take_up()
 
     async def bindings_changed(self) -> None:
         """Who holds which pen has changed."""
@@ -119,6 +161,10 @@ class Box:
         with contextlib.suppress(DeviceError):
             await self.linking.let_go(pen)
 
+    def lives(self, now_ms: int) -> None:
+        """After a beat: note how far the box has come, for the one that is started after it."""
+        self.alive.note(Seen(self.beat.seq - 1, now_ms, self.beat.pending_ms))
+
     def disk_free_percent(self) -> int:
         """How much of the store's disk is free."""
         usage = shutil.disk_usage(self.settings.box.folder)
@@ -128,9 +174,11 @@ class Box:
         """The fan-out of a beat: pages and lesson."""
         done_ms = self.now_ms()
         self.figures.commit.add(done_ms - now_ms)
+        self.drains.committed([*batch.closed, *batch.again])
         chunks = self.screen.committed(batch)
         self.feed.publish(batch.seq, chunks)
-        self.figures.dot_to_screen.extend(done_ms - chunk.at_ms for chunk in chunks if chunk.dots)
+        if not any(piece.how == "memory" for piece in batch.closed):  # that ink is late, and not by our doing
+            self.figures.dot_to_screen.extend(done_ms - chunk.at_ms for chunk in chunks if chunk.dots)
         self.desk.linked_pens |= {change.mac for change in changes if change.kind == "link_up"}
         self.desk.take(batch)
 
@@ -139,12 +187,15 @@ class Box:
         join_s = self.linking.join_left_s()
         return {
             "join_until_ms": self.now_ms() + round(join_s * 1000) if join_s else None,
-            "clock_set": clock.is_trusted(),
-            "durable": self.beat.durable,
+            "clock_set": self.clock.is_set(),
+            "durable": self.beat.durable and self.guard.disk.takes_ink,
             "pens_linked": self.linking.links.ready_count,
             "outbox_depth": self.uplink.depth,
             "outbox_oldest_s": self.uplink.oldest_s,
             "disk_free_percent": self.disk_free_percent(),
+            "pens_with_memory": self.drains.pens_with_memory,
+            "strokes_in_pens": self.drains.strokes_in_pens,
+            "warnings": self.warn(),
         }
 
     def _show_stored(self) -> None:

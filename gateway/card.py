@@ -38,6 +38,8 @@ class CardWatch:
         if join_from_ms is None:
             return False
         for piece in batch.closed:
+            if piece.how == "memory" and (not piece.time_known or piece.down_ms < join_from_ms):
+                continue  # a tick of another day, or of a day that nobody knows, says nothing of today
             seat = self.seat_of(piece)
             if seat is not None and (join_from_ms, piece.pen, seat) not in self._seen:
                 self._seen.add((join_from_ms, piece.pen, seat))

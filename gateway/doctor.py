@@ -2,20 +2,21 @@
 
 import importlib
 import os
-import shutil
 import socket
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from gateway import clock, control, store
+from gateway import aside, clock, control, store
+from gateway.disk import Disk, free_bytes
 from gateway.errors import GatewayError
 from gateway.settings import Settings
 
 Verdict = Literal["ok", "warn", "fail", "skipped"]
-_LOW_DISK_BYTES: Final = 500 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def _python(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"library.{name}", "fail", f"{name} cannot be loaded: {error}", cure)
 
 
-def _clock(settings: Settings) -> Iterator[Finding]:
+def _clock(settings: Settings, trusted: Callable[[], bool] = clock.is_trusted) -> Iterator[Finding]:
     del settings
-    if clock.is_trusted():
+    if trusted():
         yield Finding("clock", "ok", "The clock is set.")
     else:
         yield Finding(
@@ -63,11 +64,18 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     folder = settings.box.folder
     while not folder.exists():
         folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if free < _LOW_DISK_BYTES:
-        yield Finding("disk", "fail", f"Only {free >> 20} MB are free.", "Free space, or move box.folder.")
+    free = free_bytes(folder)
+    keep = settings.disk
+    watched = Disk(settings.box.folder, low_mb=keep.low_mb, reserve_mb=keep.reserve_mb)
+    cure = "Free space, or move box.folder to a larger disk; the gateway goes on by itself."
+    if watched.is_full():
+        sentence = f"The disk is full ({free >> 20} MB are free): no ink is taken, the pens keep it."
+        yield Finding("disk.full", "fail", sentence, cure)
+    elif free < keep.low_mb * (1 << 20):
+        sentence = f"Only {free >> 20} MB are free: pens' memories are not emptied."
+        yield Finding("disk.low", "fail", sentence, cure)
     else:
-        yield Finding("disk", "ok", f"{free >> 30} GB are free.")
+        yield Finding("disk", "ok", f"{free >> 20} MB are free.")
     if not os.access(folder, os.W_OK):
         yield Finding("folder", "fail", f"{folder} cannot be written.", f"Run as its owner, or chown {folder}.")
 
@@ -78,11 +86,24 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     problems = store.check(settings.database)
     if problems:
-        yield Finding(
-            "database", "fail", f"The store is hurt: {problems[0]}", "Bring back a backup; it is left untouched."
-        )
+        sentence = f"The store is hurt: {problems[0]}"
+        cure = "`inkgate db check` says what is whole; `inkgate db restore` brings a backup back. It is left untouched."
+        yield Finding("database", "fail", sentence, cure)
     else:
         yield Finding("database", "ok", "The store is whole.")
+    yield from _put_aside(settings.database)
+
+
+def _put_aside(database: Path) -> Iterator[Finding]:
+    """Stores that were put aside damaged, and wait to be joined."""
+    there = {path.name for path in aside.listed(database)}
+    with suppress(sqlite3.Error), store.looking(database) as connection:
+        waiting = connection.execute("select name from aside where joined_ms is null and name like '%.damaged-%'")
+        for (name,) in waiting:
+            if name in there:
+                sentence = f"A damaged store was put aside as {name}; capture went on in a new one."
+                cure = "Stop the gateway and run `inkgate db check --salvage`: what can be read is joined."
+                yield Finding("store.damaged", "fail", sentence, cure)
 
 
 def _radio(settings: Settings) -> Iterator[Finding]:
@@ -101,14 +122,16 @@ def _radio(settings: Settings) -> Iterator[Finding]:
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
-    host, _, port = settings.sync.broker.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=1.0).close()
-    except (OSError, ValueError):
-        sentence = f"No broker answers at {settings.sync.broker}; results wait on the box, none is lost."
-        yield Finding("broker", "warn", sentence, "Check the network and sync.broker.")
-    else:
-        yield Finding("broker", "ok", f"The broker at {settings.sync.broker} answers.")
+    # Several places are nodes of one cluster: each is looked at, for one that is away is not noticed otherwise.
+    for place in settings.sync.broker.split(","):
+        host, _, port = place.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+        except (OSError, ValueError):
+            sentence = f"No broker answers at {place.strip()}; results wait on the box, none is lost."
+            yield Finding("broker", "warn", sentence, "Check the network and sync.broker.")
+        else:
+            yield Finding("broker", "ok", f"The broker at {place.strip()} answers.")
 
 
 def _gateway(settings: Settings) -> Iterator[Finding]:

@@ -21,6 +21,12 @@ class StoreBusy(GatewayError, RuntimeError):
     exit_code = 75
 
 
+class TryLater(GatewayError, RuntimeError):
+    """It cannot be done now and may be done later: the disk is full, or somebody else has the store."""
+
+    exit_code = 75
+
+
 class StoreDamaged(GatewayError, RuntimeError):
     """The store is there and cannot be read. It is never replaced without a word."""
 

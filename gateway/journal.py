@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from sqlite_utils import Database
 
+from gateway.healing import Drained, close_drain, note_window
 from gateway.strokes import LossSeen, OddityRow, Piece, Row
 from recognition.ink import dot_sum, pack
 from recognition.pages import PageAddress
@@ -46,32 +47,82 @@ class Batch:
     closed: list[Piece] = field(default_factory=list)
     losses: list[tuple[str, LossSeen]] = field(default_factory=list)
     oddities: list[tuple[str, OddityRow]] = field(default_factory=list)
+    drained: list[Drained] = field(default_factory=list)
+    """Drains that are over."""
     healed: list[Healed] = field(default_factory=list)
-    """Losses that are none any more; those that take their place are in `losses`."""
+    """After the commit: losses that are none any more; those that take their place are in `losses`."""
+    again: list[Piece] = field(default_factory=list)
+    """After the commit: pieces out of memory that the store had already; they are not in `closed`."""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.closed or self.losses or self.oddities or any(p.journaled < len(p.rows) for p in self.open))
+        if self.closed or self.losses or self.oddities or self.drained:
+            return False
+        return not any(p.journaled < len(p.rows) for p in self.open)
+
+    def is_committed(self, found: "Committed") -> None:
+        """Take in what only the store could tell."""
+        self.healed += found.healed
+        self.losses += found.losses
+        if found.again:
+            known = {id(piece) for piece in found.again}
+            self.again += found.again
+            self.closed = [piece for piece in self.closed if id(piece) not in known]
+
+
+@dataclass(slots=True)
+class Committed:
+    """What the store found out while it took a beat."""
+
+    again: list[Piece] = field(default_factory=list)
+    healed: list[Healed] = field(default_factory=list)
+    losses: list[tuple[str, LossSeen]] = field(default_factory=list)
+    """What stays lost of what was healed; stored already."""
 
 
 def next_seq(db: Database) -> int:
     """The number of the next beat: above every number ever committed."""
     query = "select max(coalesce((select max(seq) from {0}), 0)) from (select 1)"
-    return 1 + max(int(db.conn.execute(query.format(t)).fetchone()[0]) for t in ("journal", "ink", "loss", "oddity"))
+    tables = [int(db.conn.execute(query.format(t)).fetchone()[0]) for t in ("journal", "ink", "loss", "oddity")]
+    return 1 + max(*tables, last_beat(db)[0])
 
 
-def commit(db: Database, batch: Batch, entries: bytes, keep_from: int, *, trusted: bool) -> None:
+def last_beat(db: Database) -> tuple[int, int]:
+    """The number and time, ms, of the last beat that the store has; zeros where it has none."""
+    row = db.conn.execute("select v from box where k = 'beat'").fetchone()
+    seq, at_ms = row[0].split() if row is not None else ("0", "0")
+    return int(seq), int(at_ms)
+
+
+def commit(db: Database, batch: Batch, entries: bytes, keep_from: int, *, trusted: bool) -> Committed:
     """Write one beat. `entries` and `keep_from` come from `prepare`, made in the thread that owns the pieces."""
+    found = Committed()
     for piece in batch.closed:
-        insert_piece(db, batch.seq, piece, how=piece.how, trusted=trusted)
+        if not insert_piece(db, batch.seq, piece, how=piece.how, trusted=trusted) and piece.how == "memory":
+            found.again.append(piece)
     for pen, loss in batch.losses:
         insert_loss(db, batch.seq, pen, loss)
+    for drained in batch.drained:
+        for mended in close_drain(db, drained)[1]:
+            found.healed.append(Healed(mended.pen, mended.from_ms, mended.to_ms))
+            for loss in mended.left:
+                insert_loss(db, batch.seq, mended.pen, loss)
+                found.losses.append((mended.pen, loss))
     for pen, oddity in batch.oddities:
         _insert_oddity(db, batch.seq, pen, oddity)
     db.conn.execute("delete from journal where seq < ?", (keep_from,))
     if entries:
         db.conn.execute("insert into journal(seq, at_ms, packed) values (?, ?, ?)", (batch.seq, batch.at_ms, entries))
+    note_beat(db, batch.seq, batch.at_ms)
+    return found
+
+
+def note_beat(db: Database, seq: int, at_ms: int) -> None:
+    """This is the last beat that the store has."""
+    db.conn.execute(
+        "insert into box(k, v) values ('beat', ?) on conflict(k) do update set v = excluded.v", (f"{seq} {at_ms}",)
+    )
 
 
 def prepare(batch: Batch) -> tuple[bytes, int]:
@@ -93,16 +144,19 @@ def prepare(batch: Batch) -> tuple[bytes, int]:
 def insert_piece(db: Database, seq: int, piece: Piece, *, how: str, trusted: bool) -> bool:
     """Store a piece once. Returns whether it was new.
 
-    Two strokes of one pen that claim the same millisecond are both ink: the second gets the next piece number.
+    Two strokes of one pen that claim the same millisecond are both ink: the second gets the next piece number. A piece
+    out of memory may come at every drain, and its time by the box may differ then: it is known by the pen's own.
     """
     rows = np.array(piece.rows, np.int64)
     total = dot_sum(rows)
+    if how == "memory" and _drained_before(db, piece, len(rows), total):
+        return False
     key = (piece.pen, *piece.page, piece.down_ms)
     same = db.conn.execute(
         "select piece, dots, sum from ink where pen=? and section=? and owner=? and note=? and page=? and down_ms=?",
         key,
     ).fetchall()
-    if (piece.number, len(rows), total) in same:
+    if how != "memory" and (piece.number, len(rows), total) in same:
         return False
     number = piece.number if all(row[0] != piece.number for row in same) else 1 + max(row[0] for row in same)
     db.conn.execute(
@@ -116,14 +170,25 @@ def insert_piece(db: Database, seq: int, piece: Piece, *, how: str, trusted: boo
     return True
 
 
+def _drained_before(db: Database, piece: Piece, dots: int, total: int) -> bool:
+    count = db.conn.execute(
+        "select count(*) from ink where pen=? and pen_ms=? and how='memory' and section=? and owner=? and note=?"
+        " and page=? and dots=? and sum=?",
+        (piece.pen, piece.pen_ms, *piece.page, dots, total),
+    ).fetchone()[0]
+    return bool(count > piece.twin)
+
+
 def insert_loss(db: Database, seq: int, pen: str, loss: LossSeen) -> None:
-    """Store a gap."""
+    """Store a gap, and whether a drain may heal it."""
     page: tuple[int | None, ...] = loss.page or (None, None, None, None)
-    db.conn.execute(
+    row = db.conn.execute(
         "insert into loss(seq, pen, from_ms, to_ms, events, cause, section, owner, note, page)"
-        " values (?,?,?,?,?,?,?,?,?,?)",
+        " values (?,?,?,?,?,?,?,?,?,?) returning id",
         (seq, pen, loss.from_ms, loss.to_ms, loss.events, loss.cause, *page),
-    )
+    ).fetchone()
+    if loss.parts is not None:
+        note_window(db, int(row[0]), loss.parts)
 
 
 def _insert_oddity(db: Database, seq: int, pen: str, oddity: OddityRow) -> None:
@@ -142,21 +207,27 @@ def _insert_oddity(db: Database, seq: int, pen: str, oddity: OddityRow) -> None:
 
 def recover(db: Database, *, trusted: bool) -> int:
     """Turn what a crash left in the journal into ink, ended `inferred`. Returns how many pieces that made."""
+    made = 0
+    rows = db.conn.execute("select seq, packed from journal order by seq").fetchall()
+    for piece in pieces_of((row[0], row[1]) for row in rows):
+        if _is_ink(db, piece):
+            continue  # it was closed; its row is still here because another pen's open piece needs it
+        made += insert_piece(db, piece.first_seq, piece, how="live", trusted=trusted)
+    db.conn.execute("delete from journal")
+    return made
+
+
+def pieces_of(rows: Iterable[tuple[int, bytes]]) -> list[Piece]:
+    """The pieces that journal rows hold, by number and content, in the order of the beats; `first_seq` is the last."""
     pieces: dict[tuple[object, ...], Piece] = {}
-    for seq, packed in db.conn.execute("select seq, packed from journal order by seq").fetchall():
+    for seq, packed in rows:
         for piece, start in _entries(packed):
             key = (piece.pen, piece.page, piece.down_ms, piece.number)
             known = pieces.setdefault(key, piece)
             if known is not piece:
                 known.rows[start:] = piece.rows
             known.first_seq = seq
-    made = 0
-    for piece in pieces.values():
-        if _is_ink(db, piece):
-            continue  # it was closed; its row is still here because another pen's open piece needs it
-        made += insert_piece(db, piece.first_seq, piece, how="live", trusted=trusted)
-    db.conn.execute("delete from journal")
-    return made
+    return list(pieces.values())
 
 
 def _is_ink(db: Database, piece: Piece) -> bool:

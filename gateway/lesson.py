@@ -1,46 +1,38 @@
-"""The running lesson: takes committed ink, asks the reader, writes grades; starts and stops.
+"""The lesson desk: starts and stops lessons, and shares out committed ink among the works on them.
 
 One lesson runs at a time. Its seats are frozen at the start; ink before the start is not part of it. At the stop every
-answer of every seat has a grade: what has no ink is `blank` only where the pen was linked without a gap.
+answer of every seat has a grade: what has no ink is `blank` only where its pen was linked without a gap, or its memory
+has been emptied since. A lesson that was stopped is opened again by whatever comes of it later (see `late`).
 """
 
 import asyncio
-import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 from sqlite_utils import Database
 
 from gateway import results
-from gateway.answers import Answers, Gap, Place
+from gateway.answers import Answers, Place
 from gateway.errors import WrongUse
 from gateway.figures import Figures
 from gateway.journal import Batch
+from gateway.late import Late
 from gateway.pens import Bindings
-from gateway.reading import Answer, Job, ReaderProcess
+from gateway.reading import Answer, ReaderProcess
 from gateway.store import Store
-from recognition.grading import Grade, grade
-from recognition.ink import unpack
+from gateway.work import LessonRow, Made, Means, Work
 from recognition.pages import PageAddress
-from recognition.readers.reading import Reading
 from recognition.sheets import Sheet, load
 
 _STOP_S: Final = 20.0
-
-
-@dataclass(slots=True)
-class _UnderWay:
-    place: Place
-    ink: str
-    up_ms: int
+_ALL_OF_IT_MS: Final = 3_600_000
+"""At a stop whatever would be due within the hour is due."""
 
 
 class LessonDesk:
-    """The lesson that runs, if one does. Lives in the loop's thread."""
+    """The lesson that runs, if one does, and stopped ones that are open again. Lives in the loop's thread."""
 
     def __init__(
         self,
@@ -53,55 +45,80 @@ class LessonDesk:
         figures: Figures,
         now_ms: Callable[[], int],
         trusted: Callable[[], bool],
+        told_ms: Callable[[int], int] = int,
         missing_since: Callable[[], Mapping[str, int]] = dict,
         stop_s: float = _STOP_S,
     ) -> None:
+        """No lesson runs before `restore` or `start`.
+
+        Args:
+            store: The box's.
+            reader: Makes the reader, given who takes its answers.
+            installation: Part of every result's id.
+            box: The box's id.
+            settle_ms: Silence in a field before its ink is read.
+            figures: Where durations go.
+            now_ms: The box's time; it never jumps.
+            trusted: Whether that is the true time.
+            told_ms: A box's time as it truly was, as far as is known now.
+            missing_since: Pens that have no link, and since when ink of them may be missing.
+            stop_s: How long a stop waits for what is not read yet.
+        """
         self._store, self._figures, self._now_ms, self._trusted = store, figures, now_ms, trusted
-        self._installation, self._box, self._settle_ms = installation, box, settle_ms
-        self._missing_since, self._stop_s = missing_since, stop_s
+        self._installation, self._box, self._told_ms, self._stop_s = installation, box, told_ms, stop_s
         self.reader = reader(self._on_answer)
-        self.answers: Answers | None = None
+        self._means = Means(store, now_ms, missing_since, settle_ms, self.reader)
+        self.late = Late(self._means)
+        self.running: Work | None = None
         self.grades: dict[Place, dict[str, Any]] = {}
-        self.bindings = Bindings(())
+        """Newest grades of the lesson that runs, or of the one that ran last."""
         self.linked_pens: set[str] = set()
         """Pens whose ink flowed at some time in this lesson."""
-        self._graded_ink: dict[Place, str] = {}
-        """Hash of the ink that each grade knows."""
-        self._readings: dict[Place, tuple[str, Answer]] = {}
-        self._jobs: dict[int, _UnderWay] = {}
-        self._next_job = 0
-        self._to_write: list[tuple[Place, results.Graded, int]] = []
-        self._is_writing = False
+        self._version: str | None = None
         self._stopping = False
         self._quieter = asyncio.Event()
         """Set whenever jobs were given out or grades written: a stop waits for nothing being left."""
 
+    @property
+    def answers(self) -> Answers | None:
+        """Those of the lesson that runs."""
+        return self.running.answers if self.running is not None else None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether all ink that came, also late, has its grade."""
+        return self.late.is_quiet and (self.running is None or self.running.is_quiet)
+
+    @property
+    def bindings(self) -> Bindings:
+        """Who held which pen when."""
+        return self._means.bindings
+
     async def restore(self) -> None:
-        """After a start: go on with the lesson that ran."""
+        """After a start: go on with the lesson that ran, and with what came late of others."""
         await self.reload_bindings()
+        self.late.restore()
         row = self._store.reader.execute("select * from lesson where stopped_ms is null").fetchone()
         if row is None:
             return
-        text = self._store.reader.execute(
-            "select text from sheet where id = ? and rev = ?", (row["sheet"], row["sheet_rev"])
-        ).fetchone()[0]
-        seats = dict(
-            self._store.reader.execute("select seat, pupil from lesson_seat where lesson = ?", (row["id"],)).fetchall()
-        )
-        self._begin(row["id"], load(text), row["started_ms"], seats)
-        self._read_back()
+        sheet = self.late.sheet(row["sheet"], row["sheet_rev"])
+        work = self._begin(LessonRow(row["id"], row["started_ms"], None), sheet, self.late.seats_of(row["id"]))
+        work.take_up()
+        work.stale |= work.answers.seats.keys()
+        while work.stale:
+            work.catch_up()
 
     async def reload_bindings(self) -> None:
         """The bindings changed."""
-        self.bindings = await self._store.run(Bindings.load)
+        self._means.bindings = await self._store.run(Bindings.load)
 
     async def start(self, text: str, *, back_ms: int = 0) -> dict[str, Any]:
         """Start a lesson with this sheet for everybody on the roster.
 
         With `back_ms` it began so long ago: ink kept since then, also on paper that no sheet knew, is part of it.
         """
-        if self.answers is not None:
-            raise WrongUse(f"Lesson {self.answers.lesson} runs; stop it first: `inkgate lesson stop`.")
+        if self.running is not None:
+            raise WrongUse(f"Lesson {self.running.row.id} runs; stop it first: `inkgate lesson stop`.")
         sheet, lesson, now_ms = load(text), secrets.token_hex(6), self._now_ms()
         started_ms = now_ms - back_ms
 
@@ -121,225 +138,149 @@ class LessonDesk:
             return seats
 
         seats = await self._store.run(begin)
-        self._begin(lesson, sheet, started_ms, seats)
+        work = self._begin(LessonRow(lesson, started_ms, None), sheet, seats)
         if back_ms:
-            self._read_back()
+            work.take_up()
+            work.stale |= seats.keys()
+        else:
+            work.loaded |= seats.keys()
         return {"lesson": lesson, "sheet": sheet.id, "revision": sheet.revision, "seats": len(seats)}
 
     async def stop(self) -> dict[str, Any]:
         """Read what is not read, grade what has no ink, and end the lesson."""
-        answers = self.answers
-        if answers is None:
+        work = self.running
+        if work is None or self._stopping:
             raise WrongUse("No lesson runs.")
-        self._stopping = True
-        self._add_open_gaps(answers)
+        self._stopping = work.is_ending = True
+        work.stale |= work.answers.seats.keys()
         try:
-            async with asyncio.timeout(self._stop_s):
-                while self._jobs or self._to_write or self._is_writing or not answers.is_quiet:
-                    await self._quieter.wait()
-                    self._quieter.clear()
-        except TimeoutError:
-            pass
+            while work.stale:
+                work.catch_up()
+            try:
+                async with asyncio.timeout(self._stop_s):
+                    while not work.is_quiet:
+                        await self._quieter.wait()
+                        self._quieter.clear()
+            except TimeoutError:
+                pass
+            await self._end(work)
         finally:
-            self._stopping = False
-        now_ms = self._now_ms()
-        for seat in answers.seats:
-            for name in answers.fields:
-                ink = answers.ink((seat, name)).digest
-                if self._graded_ink.get((seat, name)) != ink:
-                    of, answer = self._readings.get((seat, name), ("", None))
-                    self._judge((seat, name), answer if of == ink else None, now_ms)
-        await self.write()
-        lesson = answers.lesson
-        await self._store.run(
-            lambda db: db.conn.execute("update lesson set stopped_ms = ? where id = ?", (now_ms, lesson))
-        )
-        self.answers = None
-        return {"lesson": lesson, "answers": len(self.grades)}
+            self._stopping = work.is_ending = False
+        seconds = (self._told_ms(work.row.stopped_ms or 0) - self._told_ms(work.row.started_ms)) / 1000
+        return {"lesson": work.row.id, "answers": len(work.grades), "seconds": max(0.0, round(seconds, 1))}
 
     def take(self, batch: Batch) -> None:
         """A beat was committed."""
-        answers = self.answers
-        if answers is None:
-            return
-        for piece in batch.closed:
-            seat = self.bindings.seat_of(piece.pen, piece.down_ms)
-            if seat is not None and piece.down_ms >= answers.started_ms:
-                answers.add(seat, piece.page, piece.pen, piece.down_ms, piece.number, piece.rows)
-        for pen, loss in batch.losses:
-            self._add_gap(answers, pen, Gap(loss.from_ms, loss.to_ms, loss.page))
+        if self.running is not None:
+            for piece in batch.closed:
+                self.running.take(piece)
+            for pen, loss in batch.losses:
+                self.running.gaps_changed(pen, loss.from_ms, loss.to_ms)
+            for gap in batch.healed:
+                self.running.gaps_changed(gap.pen, gap.from_ms, gap.to_ms)
+        self.late.take(batch)
 
     def ask(self, now_ms: int, writing: dict[str, PageAddress]) -> None:
         """Hand to the reader what is due; `writing` is the page of each pen's open stroke."""
-        answers = self.answers
-        if answers is None:
-            return
-        pages = {s: page for pen, page in writing.items() if (s := self.bindings.seat_of(pen, now_ms)) is not None}
-        horizon_ms = now_ms + (3_600_000 if self._stopping else 0)
-        for place in answers.due(horizon_ms, pages):
-            mark, ink = answers.marked[place], answers.ink(place)
-            mark.due_ms = None
-            known = self._readings.get(place)
-            if not ink.strokes:
-                continue
-            if known is not None and known[0] == ink.digest:
-                self._judge(place, known[1], now_ms)
-                continue
-            self._next_job += 1
-            mark.reading_of = ink.digest
-            self._jobs[self._next_job] = _UnderWay(place, ink.digest, mark.last_ms)
-            self.reader.ask(Job(self._next_job, answers.request(place, ink)))
+        if self.reader.version is not None and self.reader.version != self._version:
+            self._version = self.reader.version
+            self.late.retry(self._version)
+            if self.running is not None:
+                self.running.retry()
+        if self.running is not None:
+            self.running.catch_up()
+            bindings = self.bindings
+            pages = {s: page for pen, page in writing.items() if (s := bindings.seat_of(pen, now_ms)) is not None}
+            self.running.ask(now_ms + (_ALL_OF_IT_MS if self._stopping else 0), pages)
+        self.late.ask()
         self._quieter.set()
 
     async def write(self) -> bool:
-        """Write the grades that came since the last call, all in one transaction. Returns whether there were any."""
-        if not self._to_write:
+        """For the beat: write the grades that came since the last call, all in one transaction. Whether there were any.
+
+        Where all that came late is done, the store is told.
+        """
+        written = await self._write(self._works())
+        if self.late.wants_mark and self.running is None and not self._stopping:
+            await self._store.run(self.late.write_mark)
+            self.late.marked()
+        return written
+
+    async def _write(self, works: list[Work], stop: LessonRow | None = None) -> bool:
+        batches = [(work, work.to_write) for work in works if work.to_write]
+        if not batches and stop is None:
             return False
-        batch, self._to_write = self._to_write, []
-        answers, now_ms = self.answers, self._now_ms()
-        if answers is None:
-            return False
-        context = self._context(answers)
-        self._is_writing = True
+        for work, batch in batches:
+            work.to_write, work.writing = [], work.writing + len(batch)
         try:
-            await self._store.run(
-                lambda db: [results.write(db, context, graded, now_ms=now_ms) for _, graded, _ in batch]
-            )
+            await self._store.run(self._written_by(batches, stop))
         except sqlite3.OperationalError:
-            self._to_write[:0] = batch
+            for work, batch in batches:
+                work.to_write[:0] = batch
             raise
         finally:
-            self._is_writing = False
-        for place, graded, up_ms in batch:
-            self.grades[place], self._graded_ink[place] = _shown(graded.grade), graded.ink
-            if up_ms:
-                self._figures.penup_to_grade.add(self._now_ms() - up_ms)
+            for work, batch in batches:
+                work.writing -= len(batch)
+        for work, batch in batches:
+            for made in batch:
+                self._written(work, made)
         self._quieter.set()
-        return True
+        return bool(batches)
 
-    def _context(self, answers: Answers) -> results.Context:
+    def _written_by(self, batches: list[tuple[Work, list[Made]]], stop: LessonRow | None) -> Callable[[Database], None]:
+        """What writes grades, and the end of a lesson with them, in one transaction."""
+        todo = [(self._context(work), made.graded) for work, batch in batches for made in batch]
+        now_ms = self._now_ms()
+
+        def write(db: Database) -> None:
+            for context, graded in todo:
+                results.write(db, context, graded, now_ms=now_ms)
+            if stop is not None:
+                db.conn.execute("update lesson set stopped_ms = ? where id = ?", (stop.stopped_ms, stop.id))
+
+        return write
+
+    async def _end(self, work: Work) -> None:
+        """Give every answer its grade and stop the lesson, in one transaction."""
+        work.judge_rest()
+        row = work.row._replace(stopped_ms=self._now_ms())
+        await self._write([work], row)
+        work.row = row
+        work.linked_pens = set(self.linked_pens)
+        self.running = None
+        self.late.ended(work, work.answers.sheet.id, work.answers.sheet.revision)
+
+    def _written(self, work: Work, made: Made) -> None:
+        work.written(made)
+        if made.up_ms:
+            self._figures.penup_to_grade.add(self._now_ms() - made.up_ms)
+
+    def _works(self) -> list[Work]:
+        running = [] if self.running is None else [self.running]
+        return [*running, *self.late.open.values()]
+
+    def _context(self, work: Work) -> results.Context:
+        now_ms = self._now_ms()
         return results.Context(
             installation=self._installation,
             box=self._box,
-            lesson=answers.lesson,
-            sheet=answers.sheet.id,
-            sheet_rev=answers.sheet.revision,
+            lesson=work.row.id,
+            sheet=work.answers.sheet.id,
+            sheet_rev=work.answers.sheet.revision,
             clock_trusted=self._trusted(),
+            ahead_ms=self._told_ms(now_ms) - now_ms,
         )
 
     def _on_answer(self, answer: Answer) -> None:
-        job = self._jobs.pop(answer.id, None)
-        answers = self.answers
-        if job is None or answers is None or job.place not in answers.marked:
-            return
-        mark = answers.marked[job.place]
-        mark.reading_of = None
-        if answers.ink(job.place).digest == job.ink:
-            self._readings[job.place] = (job.ink, answer)
-            self._judge(job.place, answer, self._now_ms(), job.up_ms)
-        elif mark.due_ms is None:
-            mark.due_ms = self._now_ms()
+        job = self._means.jobs.pop(answer.id, None)
+        if job is not None:
+            job.work.answered(job, answer)
 
-    def _judge(self, place: Place, answer: Answer | None, now_ms: int, up_ms: int = 0) -> None:
-        answers = self.answers
-        if answers is None:
-            return
-        seat, name = place
-        ink = answers.ink(place)
-        pens = self.bindings.pens_of(seat, answers.started_ms, now_ms)
-        made = grade(
-            answers.fields[name],
-            _reading(answer, shared=ink.shared),
-            reader=answer.reader if answer is not None else "none",
-            handed_out=True,
-            pen_seen=any(pen in self.linked_pens for pen, _, _ in pens),
-            losses_touch=answers.is_touched(seat, name),
-            has_ink=bool(ink.strokes),
-            fits=ink.fits,
-        )
-        self._to_write.append((place, results.Graded(name, answers.seats[seat], ink.digest, made, answer), up_ms))
-
-    def _begin(self, lesson: str, sheet: Sheet, started_ms: int, seats: dict[int, str]) -> None:
-        self.answers = Answers(
-            lesson=lesson, sheet=sheet, started_ms=started_ms, seats=seats, settle_ms=self._settle_ms
-        )
+    def _begin(self, row: LessonRow, sheet: Sheet, seats: dict[int, str]) -> Work:
         self.linked_pens.clear()
-        self.grades.clear()
-        self._graded_ink.clear()
-        self._readings.clear()
-        self._jobs.clear()
-        self._to_write.clear()
-
-    def _add_gap(self, answers: Answers, pen: str, gap: Gap) -> None:
-        """A gap is of every seat that held the pen in it: the pen may be another's by now."""
-        now_ms = self._now_ms()
-        for seat in answers.seats:
-            for held, from_ms, to_ms in self.bindings.pens_of(seat, gap.from_ms - 1, gap.to_ms + 1):
-                if held == pen:
-                    answers.add_gap(seat, Gap(max(gap.from_ms, from_ms), min(gap.to_ms, to_ms), gap.page), now_ms)
-
-    def _add_open_gaps(self, answers: Answers) -> None:
-        """Pens that have no link now: what they may have written is not here, and will not come in time."""
-        now_ms = self._now_ms()
-        for pen, from_ms in self._missing_since().items():
-            self._add_gap(answers, pen, Gap(min(from_ms, now_ms), now_ms, None))
-
-    def _read_back(self) -> None:
-        """The ink of the running lesson out of the store; what its grade does not know yet is due at once."""
-        answers = self.answers
-        if answers is None:
-            return
-        coverage = {}
-        seat_of = {pupil: seat for seat, pupil in answers.seats.items()}
-        for row in self._store.reader.execute("select * from newest_grade where lesson = ?", (answers.lesson,)):
-            place = (seat_of[row["pupil"]], row["field"])
-            self._graded_ink[place], coverage[place] = row["ink"], row["coverage"]
-            self.grades[place] = {k: row[k] for k in ("state", "value", "points", "max_points", "confidence")}
-            self.grades[place] |= {"reasons": json.loads(row["why"]), "alternatives": []}
-        query = "select * from ink where down_ms >= ? order by id"
-        for row in self._store.reader.execute(query, (answers.started_ms,)):
-            seat = self.bindings.seat_of(row["pen"], row["down_ms"])
-            page = PageAddress(row["section"], row["owner"], row["note"], row["page"])
-            if seat is not None:
-                rows = [tuple(r) for r in np.vstack(unpack(row["packed"])).tolist()]
-                answers.add(seat, page, row["pen"], row["down_ms"], row["piece"], rows)
-        for row in self._store.reader.execute("select * from loss where to_ms >= ?", (answers.started_ms,)):
-            page_known = row["section"] is not None
-            where = PageAddress(row["section"], row["owner"], row["note"], row["page"]) if page_known else None
-            self._add_gap(answers, row["pen"], Gap(row["from_ms"], row["to_ms"], where))
-        for place, mark in list(answers.marked.items()):
-            known = self._graded_ink.get(place) == answers.ink(place).digest
-            known = known and not (coverage[place] and answers.is_touched(*place))
-            mark.due_ms = None if known else self._now_ms()
-        for row in self._store.reader.execute(
-            "select distinct pen from link where to_ms is null or to_ms >= ?", (answers.started_ms,)
-        ):
-            self.linked_pens.add(row["pen"])
-
-
-def _reading(answer: Answer | None, *, shared: bool) -> Reading | None:
-    """What was read; ink that another field may claim makes it a question."""
-    if answer is None:
-        return None
-    return Reading(
-        value=answer.value,
-        confidence=answer.confidence,
-        accepted=answer.accepted and not shared,
-        alternatives=answer.alternatives,
-        reasons=(*answer.reasons, "shared_ink") if shared else answer.reasons,
-    )
-
-
-def _shown(made: Grade) -> dict[str, Any]:
-    return {
-        "state": made.state,
-        "value": made.value,
-        "points": made.points,
-        "max_points": made.max_points,
-        "confidence": made.confidence,
-        "reasons": list(made.reasons),
-        "alternatives": list(made.alternatives),
-    }
+        self.running = Work(self._means, row, sheet, seats, linked_pens=self.linked_pens)
+        self.grades = self.running.grades
+        return self.running
 
 
 def _insert_sheet(db: Database, sheet: Sheet, text: str, now_ms: int) -> None:

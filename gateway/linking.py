@@ -7,7 +7,7 @@ it advertises; whose ink it is, its hello says.
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -19,16 +19,22 @@ from devices.neo.session import NeoSession
 from devices.pen import Pen
 from devices.radios import Radios
 from devices.transport import Connected, NowMs, Transport
+from gateway import comeback
+from gateway.alive import Seen
+from gateway.comeback import SetBack
 from gateway.errors import WrongUse
 from gateway.identity import secret
 from gateway.links import Change, Links, Live
 from gateway.settings import Settings
+from gateway.strokes import LossSeen
 
 logger = logging.getLogger(__name__)
 
 _SHOW_S: Final = 10.0
 """How long a pen shows itself when it is asked who it is."""
 _SHOW_ARGB: Final = 0xFFF93610
+_IN_FLIGHT_MS: Final = 1_000
+"""A pen that wrote so short ago may have written more."""
 _PLAIN_ARGB: Final = 0xFF000000
 
 
@@ -43,6 +49,12 @@ class Linking:
         self.join_from_ms: int | None = None
         self._join_until_ms = 0
         self._stopping = False
+        self.refusing: Callable[[], bool] = lambda: False
+        """Whether no pen is linked now, because its ink could not be kept."""
+        self.wrap: Callable[[str, Transport], Transport] = lambda _mac, transport: transport
+        """What stands around the transport of a new link."""
+        self.set_back: SetBack | None = None
+        """Where the store was found older than the box's last beat."""
         self._signal_dbm: dict[str, int] = {}
         self.radios = Radios(
             settings.radio.adapters,
@@ -68,7 +80,20 @@ class Linking:
 
     def wanted(self, mac: str) -> bool:
         """Whether a pen that is heard may be linked."""
-        return mac in self.adopted or self.join_left_s() > 0
+        return not self.refusing() and (mac in self.adopted or self.join_left_s() > 0)
+
+    async def refuse(self, reason: str) -> None:
+        """Hang up on every pen, so that it keeps its ink itself; of those that were writing some was in flight."""
+        now_ms = self._now_ms()
+        self.links.take(now_ms)
+        ending = list(self.links.live.items())
+        for heard_as, live in ending:
+            ink, state = live.ink, live.state
+            if ink is not None and state is not None and (ink.open or now_ms - ink.last_ms < _IN_FLIGHT_MS):
+                last_ms = min(ink.last_ms or now_ms, now_ms)
+                self.links.lose(state.mac, LossSeen(last_ms, now_ms, None, "disk_full", None))
+            self.links.lost(heard_as, reason, now_ms)
+        await asyncio.gather(*(live.pen.transport.close() for _, live in ending), return_exceptions=True)
 
     def take(self, now_ms: int) -> None:
         """Take what arrived; close the join window when its time is over."""
@@ -162,6 +187,8 @@ class Linking:
                     " set model=excluded.model, firmware=excluded.firmware, name=excluded.name",
                     (change.mac, *(change.detail[k] for k in ("model", "firmware", "name")), change.at_ms),
                 )
+            elif change.kind == "gaps":
+                comeback.keep(db, str(change.detail["text"]))
             elif change.kind == "link_up":
                 db.conn.execute(
                     "insert into link(pen, adapter, from_ms) values (?,?,?)",
@@ -173,19 +200,15 @@ class Linking:
                     (change.at_ms, change.detail["reason"], change.mac),
                 )
 
-    def open_windows(self, db: Database, lesson_from_ms: int) -> None:
-        """After a start: ink may be missing since the last that we know of each pen.
+    def open_windows(self, db: Database, lesson_from_ms: int, before: Seen | None = None) -> None:
+        """After a start: where ink may be missing since the box before this one died (see `comeback`).
 
-        That is so for pens whose link a crash cut, and for those that had a link in the lesson that still runs.
+        Args:
+            db: The store.
+            lesson_from_ms: Since when a lesson runs; now, where none does.
+            before: What that box left in the file beside the store.
         """
-        rows = db.conn.execute(
-            "select pen, max(coalesce(to_ms, from_ms)) from link where to_ms is null or to_ms >= ? group by pen",
-            (lesson_from_ms,),
-        ).fetchall()
-        for pen, link_ms in rows:
-            last = db.conn.execute("select max(up_ms) from ink where pen = ?", (pen,)).fetchone()[0]
-            self.links.windows[pen] = max(link_ms, last or 0)
-        db.conn.execute("update link set to_ms = ?, reason = 'crash' where to_ms is null", (self._now_ms(),))
+        self.set_back = comeback.take_up(db, self.links, self._now_ms(), lesson_from_ms, before)
 
     def note_stopped(self, db: Database, now_ms: int) -> None:
         """At a clean end: every link ends because we hung up."""
@@ -198,7 +221,7 @@ class Linking:
         refused = known is not None and known.password is not None
         session = self.radios.family(mac).session(password=None if refused else self._password)
         session.start(now_ms=self._now_ms())
-        self.links.add(mac, Pen(transport, session), adapter, self._now_ms())
+        self.links.add(mac, Pen(self.wrap(mac, transport), session), adapter, self._now_ms())
 
     def _on_lost(self, mac: str, reason: str) -> None:
         if not self._stopping:

@@ -6,7 +6,7 @@ from typing import Any
 from gateway import roster
 from gateway.clock import now_ms
 from gateway.errors import Missing, NotRunning
-from gateway.identity import pseudonym_key
+from gateway.identity import enrol, pseudonym_key
 from gateway.service import depth_view, lessons
 from gateway.settings import Settings
 from gateway.store import Store
@@ -49,6 +49,10 @@ def do_offline(settings: Settings, do: str, **request: Any) -> Any:  # noqa: ANN
         if do == "sync_status":
             depth = store.submit(outbox.depth).result()
             return {**depth_view(depth, now_ms()), "link": {"state": "not_running"}}
+        if do == "sync_retry":
+            return {"envelopes": store.submit(lambda db: outbox.readmit(db, why=None)).result()}
+        if do == "sync_enrol":
+            return {"was_in_doubt": store.submit(enrol).result()}
     finally:
         store.close()
     raise NotRunning("No gateway runs on this box: start it with `inkgate run`.")

@@ -123,6 +123,11 @@ class Bindings:
                 return seat
         return None
 
+    def seats_of(self, pen: str, from_ms: int, to_ms: int) -> set[int]:
+        """Which seats held this pen at some moment of a span, both ends in it."""
+        rows = self._by_pen.get(pen, ())
+        return {seat for start, end, seat in rows if start <= to_ms and (end is None or end > from_ms)}
+
     def pens_of(self, seat: int, from_ms: int, to_ms: int) -> list[tuple[str, int, int]]:
         """Which pens were at a seat in a span of time, each with the part of the span."""
         out = []

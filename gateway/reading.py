@@ -1,7 +1,9 @@
 """Jobs for the reader process and what comes back. The reader holds the networks and nothing else: no store, no socket.
 
-It is the product's own `read` command as a child: one JSON line a job in, one a reading out. When it dies it is started
-again and gets the jobs that it had not answered; a job that killed it twice is answered `reader_failed` and left alone.
+It is the product's own `read` command as a child: one JSON line a job in, one a reading out. Its first job is empty:
+the answer tells its version, and only then are jobs handed over, so that a child which dies while it loads is no job's
+fault. When it dies, or answers nothing for too long, it is started again and gets the jobs that it had not answered; a
+job under which it died twice is answered `reader_failed` and left alone.
 """
 
 import asyncio
@@ -15,8 +17,16 @@ from typing import Any, Final
 logger = logging.getLogger(__name__)
 
 TRIES: Final = 2
+FAILED: Final = "reader_failed"
+"""The reason of an answer whose job the reader did not survive."""
+NO_VERSION: Final = "none"
 _UNDER_WAY: Final = 32
 """Jobs handed over at once: few enough that a crash names its job."""
+_HANG_S: Final = 20.0
+"""No answer for so long, with jobs under way, is a crash; a job takes some 10 ms, loading a second."""
+_HELLO: Final = -1
+_LONGEST_LINE: Final = 1 << 24
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
 
 @dataclass(slots=True)
@@ -44,14 +54,22 @@ class Answer:
 class ReaderProcess:
     """The child and the jobs that wait for it. `ask` never waits; answers come to `on_answer` in the loop's thread."""
 
-    def __init__(self, command: Sequence[str], on_answer: Callable[[Answer], None]) -> None:
+    def __init__(self, command: Sequence[str], on_answer: Callable[[Answer], None], *, hang_s: float = _HANG_S) -> None:
         self._command = tuple(command)
-        self._on_answer = on_answer
+        self._on_answer, self._hang_s = on_answer, hang_s
         self._waiting: list[Job] = []
         self._under_way: dict[int, Job] = {}
         self._wake = asyncio.Event()
         self._child: asyncio.subprocess.Process | None = None
+        self._greeted = False
+        """Whether this child has said which reader it is."""
+        self._served = 0
+        """Jobs that this child has answered."""
+        self._heard_s = 0.0
+        """When it last answered, or got a job after having none."""
         self.restarts = -1
+        self.version: str | None = None
+        """Of the reader, by the newest child that said it; None before the first did."""
 
     @property
     def pid(self) -> int | None:
@@ -74,21 +92,45 @@ class ReaderProcess:
         while True:
             await asyncio.sleep(pause_s)
             self.restarts += 1
-            self._child = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**24
-            )
+            self._greeted, self._served = False, 0
             try:
-                await self._serve(self._child)
-            finally:
-                await _end(self._child)
-            logger.warning("the reader ended with %s and is started again", self._child.returncode)
+                await self._live()
+            except OSError as error:
+                logger.error("the reader cannot be started: %s", error)  # noqa: TRY400  the sentence says it all
             self._back_to_waiting()
-            pause_s = min(5.0, 0.1 if pause_s == 0 else pause_s * 2)
+            pause_s = _FIRST_PAUSE_S if self._served else min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, pause_s * 2))
 
-    async def _serve(self, child: asyncio.subprocess.Process) -> None:
-        feeding = asyncio.create_task(self._feed(child))
+    async def _live(self) -> None:
+        """One child, from its start to its end."""
+        child = self._child = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LONGEST_LINE
+        )
+        hung = False
         try:
-            while line := await _line(child):
+            hung = await self._serve(child)
+        finally:
+            await _end(child, at_once=hung)
+        word = "hung and was ended" if hung else f"ended with {child.returncode}"
+        logger.warning("the reader %s; it is started again", word)
+
+    async def _serve(self, child: asyncio.subprocess.Process) -> bool:
+        """Until the child closes its output. Returns whether it had to be given up."""
+        feeding = asyncio.create_task(self._feed(child))
+        self._heard_s = _now_s()
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self._hang_s / 4):
+                        line = await _line(child)
+                except TimeoutError:
+                    if (self._under_way or not self._greeted) and _now_s() - self._heard_s >= self._hang_s:
+                        return True
+                    continue
+                except ValueError:
+                    return True  # a line without an end: it will not say anything useful any more
+                if not line:
+                    return False
+                self._heard_s = _now_s()
                 self._take(line)
         finally:
             feeding.cancel()
@@ -99,9 +141,12 @@ class ReaderProcess:
         pipe = child.stdin
         if pipe is None:
             return
+        pipe.write(json.dumps({"id": _HELLO, "kind": "digit", "strokes": []}).encode() + b"\n")
         while True:
-            while self._waiting and len(self._under_way) < _UNDER_WAY:
+            while self._greeted and self._waiting and len(self._under_way) < _UNDER_WAY:
                 job = self._waiting.pop(0)
+                if not self._under_way:
+                    self._heard_s = _now_s()
                 self._under_way[job.id] = job
                 job.tries += 1
                 pipe.write(json.dumps({**job.request, "id": job.id}).encode() + b"\n")
@@ -127,7 +172,11 @@ class ReaderProcess:
         except (ValueError, KeyError, TypeError):
             logger.warning("the reader said something that is no reading")
             return
-        if self._under_way.pop(answer.id, None) is not None:
+        if answer.id == _HELLO:
+            self._greeted, self.version = True, answer.reader
+            self._wake.set()
+        elif self._under_way.pop(answer.id, None) is not None:
+            self._served += 1
             self._on_answer(answer)
         if self._waiting:
             self._wake.set()
@@ -142,18 +191,22 @@ class ReaderProcess:
         failed = [job for job in again if job.tries >= TRIES]
         self._waiting[:0] = [job for job in again if job.tries < TRIES]
         for job in failed:
-            self._on_answer(Answer(job.id, None, 0.0, False, (), ("reader_failed",), "none"))
+            self._on_answer(Answer(job.id, None, 0.0, False, (), (FAILED,), self.version or NO_VERSION))
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _line(child: asyncio.subprocess.Process) -> bytes:
     return await child.stdout.readline() if child.stdout is not None else b""
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
+async def _end(child: asyncio.subprocess.Process, *, at_once: bool) -> None:
     if child.stdin is not None:
         child.stdin.close()
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(0 if at_once else 2):
             await child.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):

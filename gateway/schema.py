@@ -1,4 +1,4 @@
-"""The tables of the box's database, as the first migration makes them. Rows are added, never bent (design: the store).
+"""The tables of the box's database, as the migrations make them. Rows are added, never bent (design: the store).
 
 Times are milliseconds UTC by the box's clock; `clock` is 1 where that clock was trusted. Names and numbers of pupils
 stand in `pupil` alone.
@@ -59,5 +59,23 @@ create view newest_grade as select g.* from grade g join (select id, max(rev) re
 def first(db: Database) -> None:
     """Every table of the gateway."""
     for statement in _FIRST.split(";\n"):
+        if statement.strip():
+            db.conn.execute(statement)
+
+
+_DRAINS: Final = """
+create table drain(id integer primary key, pen text not null, from_ms int not null, to_ms int not null,
+    strokes int not null, dots int not null, pages int not null, whole int not null, why text);
+create index drain_pen on drain(pen, to_ms);
+create table window(loss integer primary key, parts text not null);
+create index ink_memory on ink(pen, pen_ms) where how = 'memory';
+create view newest_drain as select d.* from drain d join (select pen, max(id) id from drain group by pen) using (id);
+"""
+
+
+@migrations()
+def drains(db: Database) -> None:
+    """What was drained of pens' memories, and which losses a drain may heal."""
+    for statement in _DRAINS.split(";\n"):
         if statement.strip():
             db.conn.execute(statement)

@@ -97,8 +97,10 @@ class Screen:
         pen_of: Callable[[int], str | None],
         radio_of: Callable[[str], Radio],
         box: Callable[[], dict[str, Any]],
+        in_pen: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         self._desk, self._pen_of, self._radio_of, self._box = desk, pen_of, radio_of, box
+        self._in_pen = in_pen
         self.names: dict[int, str] = {}
         """What the roster calls who sits where; for the teacher's role only."""
         self._seq = 0
@@ -143,6 +145,9 @@ class Screen:
         chunk = self._made(answers, seat, piece, new, ended=ended)
         if chunk is None:
             return None
+        if piece.how == "memory":
+            self.take_stored(answers, seat, piece)  # a whole stroke, of long ago: the one that is written goes on
+            return chunk
         stroke = self._open.get(piece.pen)
         if stroke is None or chunk.first:
             stroke = _Stroke(seat, chunk.page, chunk.at_ms)
@@ -211,6 +216,8 @@ class Screen:
             unsure=states["unsure"],
             blank=states["blank"],
             not_captured=states["not_captured"],
+            missing=_missing(answers, seat) if answers is not None else (),
+            in_pen=self._in_pen(pen) if pen is not None else None,
             ink_at_ms=self._last_ink.get(seat),
         )
 
@@ -280,6 +287,13 @@ class Screen:
                 ],
             )
         return StatusView(lesson=lesson, results_waiting=self._desk.reader.pending, **box)
+
+
+def _missing(answers: Answers, seat: int) -> list[str]:
+    """The questions in whose ink there may be a hole; all of them where a gap is of no known page."""
+    if not answers.gaps.get(seat):
+        return []
+    return [name.lstrip("q") for name in answers.fields if answers.is_touched(seat, name)]
 
 
 def _printed(about: Field) -> FieldBox:

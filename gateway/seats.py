@@ -36,6 +36,8 @@ class Seats:
             word, adapter, code = "connecting", link.adapter, "radio.connecting"
         elif state is not None and state.power_off is not None:
             code = "pen.battery_empty" if state.power_off == "low_battery" else "pen.power_off"
+        elif linking.refusing():
+            code = "radio.disk_full"
         elif link is not None:
             code, detail = link.reason, dict(link.detail)
         return Radio(word, code, detail, adapter, linking.signal_dbm(pen), battery, charging)

@@ -4,6 +4,7 @@ import base64
 import logging
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from sqlite_utils import Database
@@ -21,6 +22,12 @@ logger = logging.getLogger(__name__)
 _MAC: Final = re.compile(r"^[0-9A-F]{2}(:[0-9A-F]{2}){5}$")
 
 
+_WRITING: Final = frozenset(
+    {"pens_join", "pens_bind", "pens_forget", "roster_import", "lesson_start", "sync_retry", "sync_enrol"}
+)
+"""Errands that write, and may wait. Stopping a lesson may not: its results go out from the reserve."""
+
+
 class Service:
     """The errands, over a running box."""
 
@@ -28,7 +35,16 @@ class Service:
         self._box = box
 
     def handlers(self) -> dict[str, Handler]:
-        """By name, as the control socket wants them."""
+        """By name, as the control socket wants them; while the disk is full those that write are refused."""
+        return {name: self._guarded(errand) if name in _WRITING else errand for name, errand in self._errands().items()}
+
+    def _guarded(self, errand: Handler) -> Handler:
+        async def do(request: Mapping[str, Any]) -> Any:  # noqa: ANN401  whatever the errand answers
+            return await self._box.guard.writing(lambda: errand(request))
+
+        return do
+
+    def _errands(self) -> dict[str, Handler]:
         return {
             "status": self.status,
             "page": self.page,
@@ -37,11 +53,16 @@ class Service:
             "pens_bind": self.pens_bind,
             "pens_identify": self.pens_identify,
             "pens_forget": self.pens_forget,
+            "capture_start": self.capture_start,
+            "capture_status": self.capture_status,
+            "capture_stop": self.capture_stop,
             "roster_import": self.roster_import,
             "lesson_start": self.lesson_start,
             "lesson_stop": self.lesson_stop,
             "lesson_list": self.lesson_list,
             "sync_status": self.sync_status,
+            "sync_retry": self.sync_retry,
+            "sync_enrol": self.sync_enrol,
         }
 
     async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +113,21 @@ class Service:
         await self._box.let_go(pen)
         return {"forgotten": pen}
 
+    async def capture_start(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Record what a pen says into a new file."""
+        pen = _mac(request["pen"]) if request.get("pen") else None
+        return self._box.captures.start(Path(request["path"]), pen=pen, seconds=float(request.get("seconds") or 0))
+
+    async def capture_status(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """How the capture does."""
+        del request
+        return self._box.captures.status()
+
+    async def capture_stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """End the capture."""
+        del request
+        return self._box.captures.stop()
+
     async def roster_import(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Bring the class list to this file's."""
         pupils = roster.read_roster(base64.b64decode(request["content"]))
@@ -135,6 +171,16 @@ class Service:
         depth = await self._box.store.run(outbox.depth)
         return {**depth_view(depth, self._box.now_ms()), "link": self._box.uplink.view()}
 
+    async def sync_retry(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Offer again what broker or district refused."""
+        del request
+        return {"envelopes": await self._box.uplink.retry()}
+
+    async def sync_enrol(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """This machine alone has the box's name from now on."""
+        del request
+        return {"was_in_doubt": await self._box.uplink.enrol()}
+
 
 def lessons(execute: Callable[[str], Any]) -> list[dict[str, Any]]:
     """All lessons, newest first, out of any connection to the store."""
@@ -152,7 +198,9 @@ def depth_view(depth: outbox.OutboxDepth, now_ms: int) -> dict[str, Any]:
     return {
         "fresh": depth.fresh,
         "waiting": depth.waiting,
+        "results_waiting": depth.fresh + depth.waiting_results,
         "refused": depth.refused,
+        "results_refused": depth.refused_results,
         "refused_why": depth.reasons,
         "foreign": depth.foreign,
         "raised": depth.raised,

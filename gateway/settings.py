@@ -80,8 +80,30 @@ class ReadingSettings:
 class SyncSettings:
     """The way to the district."""
 
-    broker: str = _setting("127.0.0.1:1883", "", "HOST:PORT of the district's MQTT broker.")
+    broker: str = _setting(
+        "127.0.0.1:1883",
+        "",
+        "HOST:PORT of the district's MQTT broker; several with commas between: nodes of one cluster.",
+    )
     protocol: str = _setting("3.1.1", "", "MQTT protocol.", allowed=("3.1.1", "5"))
+    ca_file: str = _setting("", "", "Certificate of the district's authority; with it the line to the broker is TLS.")
+    cert_file: str = _setting("", "", "This box's certificate, where the broker asks for one.")
+    key_file: str = _setting("", "", "File that holds the certificate's private key.")
+    keep_days: float = _setting(
+        30.0, "days", "How long envelopes are kept after their receipt; results stay.", least=1, most=3650
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSettings:
+    """The box's disk."""
+
+    low_mb: float = _setting(
+        500.0, "MB", "Less free than this, and what may wait stops: pens' memories, old envelopes.", least=0, most=1e6
+    )
+    reserve_mb: float = _setting(
+        32.0, "MB", "Kept for results when the disk is full; pens then keep their ink.", least=0.25, most=1e5
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +130,7 @@ class Settings:
     ink: InkSettings = field(default_factory=InkSettings)
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     sync: SyncSettings = field(default_factory=SyncSettings)
+    disk: DiskSettings = field(default_factory=DiskSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 
     @property
@@ -135,8 +158,28 @@ _SECTIONS: Final[Mapping[str, type]] = {
     "ink": InkSettings,
     "reading": ReadingSettings,
     "sync": SyncSettings,
+    "disk": DiskSettings,
     "dashboard": DashboardSettings,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceManager:
+    """What a service manager that started us wants to hear; nothing where there is none."""
+
+    address: str
+    """Its socket."""
+    limit_s: float
+    """After how long without a word it kills us; 0 for never."""
+
+
+def service_manager(environment: Mapping[str, str] | None = None) -> ServiceManager:
+    """As systemd says it in the environment (sd_notify, sd_watchdog_enabled)."""
+    environment = os.environ if environment is None else environment
+    limit = environment.get("WATCHDOG_USEC", "")
+    ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    limit_s = int(limit) / 1e6 if ours and limit.isdecimal() else 0.0
+    return ServiceManager(environment.get("NOTIFY_SOCKET", ""), limit_s)
 
 
 def load_settings(

@@ -3,14 +3,17 @@
 A stroke is one piece, closed when the pen lifts; a long one is cut every so many dots; a page change in mid-stroke ends
 the stroke on one page and begins one on the next, with the same pen-down time. Nothing is filtered: a dot is ink.
 The pen's clock is set by the box at each link, so its times are the box's; where they differ by more than
-`CLOCK_TOLERANCE_MS` from the arrival the arrival is taken and `time_known` is false.
+`CLOCK_TOLERANCE_MS` from the arrival the arrival is taken and `time_known` is false. A stroke out of memory keeps the
+pen's time, unless that time is from before the pen's clock was set.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from devices import events as pen_events
 from devices.events import CLOCK_NEVER_SET_MS
+from gateway.gaps import Part
 from recognition.pages import PageAddress
 
 CLOCK_TOLERANCE_MS: Final = 2_000
@@ -47,6 +50,8 @@ class Piece:
     """How many of its rows the live feed has had."""
     how: Literal["live", "memory"] = "live"
     """Whether it came as it was written, or later out of the pen's memory."""
+    twin: int = 0
+    """Out of memory: how many pieces of the same page, pen time, dots and sum came before it in the same transfer."""
 
     @property
     def up_ms(self) -> int:
@@ -63,6 +68,8 @@ class LossSeen(NamedTuple):
     """How many events, where the pen counts; None where nobody can know."""
     cause: Literal["counter_gap", "link_lost", "memory_unread", "frame_damaged", "disk_full"]
     page: PageAddress | None
+    parts: tuple[Part, ...] | None = None
+    """What stays lost of it when the pen's memory is drained whole; None where no drain heals it."""
 
 
 class OddityRow(NamedTuple):
@@ -139,6 +146,7 @@ class PenInk:
         self._offset_ms = 0 if known else off_ms
         self._time_known = known
         start_ms = down.time_ms + self._offset_ms
+        self.last_ms = max(self.last_ms, start_ms)
         self._down = down
         if start_ms != self._numbered_ms:
             self._numbered_ms = start_ms
@@ -193,3 +201,71 @@ class PenInk:
             self.open.ended = how
             self.closed.append(self.open)
             self.open = None
+
+
+class PenClock(NamedTuple):
+    """A pen's clock as it was at a hello that showed it wrong, before it was set."""
+
+    at_ms: int
+    """The box's time of that hello."""
+    pen_ms: int
+
+    def is_right(self, pen_ms: int) -> bool:
+        """Whether a pen time was surely told after the clock was set."""
+        return pen_ms > max(self.at_ms, self.pen_ms)
+
+
+class OutOfMemory:
+    """Strokes of one pen's memory to pieces: over one link, by one drain."""
+
+    def __init__(self, pen: str, *, piece_dots: int, wrong: PenClock | None) -> None:
+        """Nothing is read yet.
+
+        Args:
+            pen: Whose memory.
+            piece_dots: Where a long stroke is cut.
+            wrong: The pen's clock where a hello showed it wrong: times from before are not known.
+        """
+        self._pen, self._piece_dots, self._wrong = pen, piece_dots, wrong
+        self._transfer = -1
+        self._twins: Counter[tuple[object, ...]] = Counter()
+        self._numbers: Counter[tuple[PageAddress, int]] = Counter()
+
+    def pieces(self, stroke: pen_events.OfflineStroke, *, transfer: int, at_ms: int) -> list[Piece]:
+        """The pieces of a stroke that came at `at_ms`; `transfer` tells repetitions of a page apart."""
+        if transfer != self._transfer:
+            self._transfer = transfer
+            self._twins.clear()
+            self._numbers.clear()
+        down_ms, known = self._down(stroke.down_ms, at_ms)
+        page, pen_ms = PageAddress(*stroke.page), min(stroke.down_ms, _LARGEST_MS)
+        rows: list[Row] = [
+            (dot[1], dot[2], dot[3], _since(dot.time_ms - stroke.down_ms), dot[4], dot[5], dot[6])
+            for dot in stroke.dots
+        ]
+        made: list[Piece] = []
+        for at in range(0, len(rows), self._piece_dots):
+            part = rows[at : at + self._piece_dots]
+            number = self._numbers[page, down_ms]
+            self._numbers[page, down_ms] += 1
+            piece = Piece(self._pen, page, down_ms, pen_ms, known, stroke.tip, number, part, how="memory")
+            piece.ended = "cut" if at + self._piece_dots < len(rows) else "up"
+            key = (page, pen_ms, len(part), sum(31 * row[0] + 17 * row[1] + row[2] for row in part) & 0xFFFFFFFF)
+            piece.twin = self._twins[key]
+            self._twins[key] += 1
+            made.append(piece)
+        return made
+
+    def _down(self, pen_ms: int, at_ms: int) -> tuple[int, bool]:
+        """When a stroke was begun by the box's clock, and whether that is known."""
+        wrong = self._wrong
+        is_possible = CLOCK_NEVER_SET_MS <= pen_ms <= at_ms + CLOCK_TOLERANCE_MS
+        if is_possible and (wrong is None or wrong.is_right(pen_ms)):
+            return pen_ms, True
+        if wrong is not None and pen_ms <= wrong.pen_ms:
+            return max(0, pen_ms + wrong.at_ms - wrong.pen_ms), False
+        return at_ms, False
+
+
+def _since(ms: int) -> int:
+    return max(-_FAR_MS, min(_FAR_MS, ms))

@@ -13,6 +13,10 @@ from typing import IO, Final
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _END_S: Final = 8.0
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 5.0
+_SETTLED_S: Final = 3.0
+"""A child that lived longer did not die of its start: it is started again at once."""
 
 
 @dataclass(slots=True)
@@ -102,15 +106,19 @@ class Supervisor:
         self._on_change()
 
     async def _watch(self, child: Child) -> None:
-        pause_s = 0.1
+        pause_s = _FIRST_PAUSE_S
+        loop = asyncio.get_running_loop()
         while child.process is not None:
+            began_s = loop.time()
             await child.process.wait()
             if self._ending:
                 return
             child.restarts += 1
             self._on_change()
+            if loop.time() - began_s > _SETTLED_S:
+                pause_s = _FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
-            pause_s = min(5.0, pause_s * 2)
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
             await self._spawn(child)
 
 

@@ -1,11 +1,14 @@
 """How a running gateway looks to commands: pens, status, warnings."""
 
+import os
 from typing import Any, Final
 
-from gateway import clock
 from gateway.box import Box
+from gateway.dashboard.source import Said
+from gateway.guard import DAMAGED, FULL, LOW
+from gateway.links import PenState
+from gateway.words import say
 
-_LOW_DISK_PERCENT: Final = 5
 _WRITING_MS: Final = 1_000
 
 
@@ -29,6 +32,7 @@ def pens(box: Box) -> dict[str, Any]:
                 "model": state.model if state is not None else None,
                 "firmware": state.firmware if state is not None else None,
                 "adopted": mac in linking.adopted,
+                "memory": _memory(state),
             }
         )
     rows.sort(key=lambda row: (row["seat"] is None, row["seat"] or 0, row["mac"]))
@@ -51,10 +55,17 @@ def status(box: Box) -> dict[str, Any]:
         "committed_seq": box.beat.seq - 1,
         "graded": len(box.desk.grades),
         "jobs_waiting": box.desk.reader.pending,
+        "grading": not box.desk.is_quiet,
         "outbox": box.uplink.depth,
         "durable": box.beat.durable,
-        "clock_trusted": clock.is_trusted(),
+        "pens_with_memory": box.drains.pens_with_memory,
+        "strokes_in_pens": box.drains.strokes_in_pens,
+        "draining": not box.drains.is_idle,
+        "store_set_back": None if box.linking.set_back is None else box.linking.set_back._asdict(),
+        "clock_trusted": box.clock.is_set(),
         "disk_free_percent": box.disk_free_percent(),
+        "disk": box.guard.disk.level,
+        "store": {"pid": os.getpid(), "synchronous": "full", "damaged": box.guard.damaged or None},
         "page": box.page_url,
         "reader_pid": box.desk.reader.pid,
         "reader_restarts": max(0, box.desk.reader.restarts),
@@ -66,27 +77,57 @@ def status(box: Box) -> dict[str, Any]:
     }
 
 
-def warnings(box: Box) -> list[dict[str, str]]:
+def warnings(box: Box) -> list[dict[str, Any]]:
     """What a person should know."""
     out = []
     if not box.beat.durable:
         out.append(
             _warning("store.not_durable", "Ink cannot be written to the disk; it waits in memory.", "Free space.")
         )
-    if box.disk_free_percent() < _LOW_DISK_PERCENT:
-        out.append(_warning("disk.low", "The disk is almost full.", "Free space, or move box.folder."))
+    out += _of_disk(box)
     answers = box.desk.answers
     strange = [page for page in (answers.unknown_paper if answers is not None else ()) if not box.card.knows(page)]
     if strange:
         where = ", ".join("/".join(map(str, page)) for page in strange[:3])
         sentence = f"Ink comes on paper that this lesson's sheet does not know ({where}). It is kept."
         cure = "Stop the lesson and start it with the right sheet: `inkgate lesson start --sheet FILE --back MINUTES`."
-        out.append(_warning("ink.unknown_paper", sentence, cure))
+        out.append(_warning("ink.unknown_paper", sentence, cure, pages=where))
     for name, state in box.linking.radios.adapters_state().items():
         if state != "up":
-            out.append(_warning("radio.lost", f"The adapter {name} does not answer.", "Plug it in again."))
+            out.append(
+                _warning("radio.lost", f"The adapter {name} does not answer.", "Plug it in again.", adapter=name)
+            )
+    if (back := box.linking.set_back) is not None:
+        sentence = f"The store lacks the last {back.beats} beats: it is older than the box. What they held is a loss."
+        out.append(_warning("store.set_back", sentence, "Look for what else was put back, and why."))
+    language = box.settings.box.language
+    out += [_warning(code, say(code, language), say(f"{code}.cure", language)) for code in box.uplink.alarms()]
     return out
 
 
-def _warning(code: str, sentence: str, cure: str) -> dict[str, str]:
-    return {"code": code, "sentence": sentence, "cure": cure}
+def _of_disk(box: Box) -> list[dict[str, Any]]:
+    """What the disk's level and the store's past have to say."""
+    language, guard = box.settings.box.language, box.guard
+    said: list[tuple[str, dict[str, Any]]] = []
+    if guard.disk.level != "ok":
+        params = {"percent": box.disk_free_percent(), **guard.params()}
+        said.append((FULL if guard.disk.level == "full" else LOW, params))
+    if guard.damaged:
+        said.append((DAMAGED, {"name": guard.damaged}))
+    return [_warning(code, say(code, language, **p), say(f"{code}.cure", language, **p), **p) for code, p in said]
+
+
+def for_pages(box: Box) -> list[Said]:
+    """The same warnings for the pages, which say by themselves that nothing can be made durable."""
+    return [Said(w["code"], w["params"]) for w in warnings(box) if w["code"] != "store.not_durable"]
+
+
+def _memory(state: PenState | None) -> dict[str, Any] | None:
+    """What is known of a pen's memory, as of its last link; None where nothing is."""
+    if state is None:
+        return None
+    return {"strokes": state.memory_strokes, "percent": state.memory_percent, "why": state.memory_why}
+
+
+def _warning(code: str, sentence: str, cure: str, **params: float | str) -> dict[str, Any]:
+    return {"code": code, "sentence": sentence, "cure": cure, "params": params}

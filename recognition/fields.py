@@ -209,13 +209,14 @@ def _fits(runs: list[_Run], page: SheetPage) -> bool:
     options = [c.box_mm for f in page.fields for c in f.choices if c.box_mm is not None]
     plain = [f.box_mm for f in page.fields if not any(c.box_mm for c in f.choices)]
     boxes = np.array(options + plain, np.float32)
-    here = _inside_count(runs, boxes, 0, 0)
+    middles = np.array([(r.points[:, :2].min(axis=0) + r.points[:, :2].max(axis=0)) / 2 for r in runs], np.float32)
+    here = _inside_count(middles, boxes)
     if here > len(runs) - 2:
         return True
     best, far = here, 0.0
     for dx in _SHIFTS_MM:
         for dy in _SHIFTS_MM:
-            count = _inside_count(runs, boxes, float(dx), float(dy))
+            count = _inside_count(middles + np.array([dx, dy], np.float32), boxes)
             if count > best:
                 best, far = count, max(abs(float(dx)), abs(float(dy)))
     explains_all = best == len(runs) and best - here >= 2  # noqa: PLR2004  # one alone may be a slip
@@ -223,8 +224,6 @@ def _fits(runs: list[_Run], page: SheetPage) -> bool:
     return not (far >= _REAL_SHIFT_MM and (explains_all or explains_most))
 
 
-def _inside_count(runs: list[_Run], boxes: NDArray[np.float32], dx: float, dy: float) -> int:
-    """How many runs have their middle in a box when the ink is moved by (dx, dy)."""
-    middles = np.array([(r.points[:, :2].min(axis=0) + r.points[:, :2].max(axis=0)) / 2 for r in runs], np.float32)
-    middles += np.array([dx, dy], np.float32)
+def _inside_count(middles: NDArray[np.float32], boxes: NDArray[np.float32]) -> int:
+    """How many of these middles of runs, shape (n, 2) in mm, lie in a box."""
     return int((_distance(middles, boxes) <= MARGIN_MM).any(axis=0).sum())

@@ -60,7 +60,6 @@ def grade(
     losses_touch: bool,
     has_ink: bool,
     reader: str = NO_READER,
-    memory_unread: bool = False,
     fits: bool = True,
     coverage: float | None = None,
 ) -> Grade:
@@ -71,15 +70,14 @@ def grade(
         reading: What the reader made of its ink; None where it was not read.
         handed_out: The pupil had this sheet.
         pen_seen: A pen of the pupil was linked in the lesson.
-        losses_touch: Ink of this field may have been lost.
+        losses_touch: Ink of this field may be missing: a loss that nothing has healed, of whatever cause. What still
+            lies in a pen's memory is such a loss as long as it lies there.
         has_ink: The store holds ink of this field.
         reader: Version of the reader.
-        memory_unread: The pen's own memory may still hold ink of this lesson: a loss as long as it lasts.
         fits: The page's ink fits its sheet (`Assignment.fits`).
         coverage: Where it is known better than whole or not, 0..1.
     """
-    lost = losses_touch or memory_unread
-    seen = coverage if coverage is not None else 0.0 if lost else 1.0
+    seen = coverage if coverage is not None else 0.0 if losses_touch else 1.0
     bare = Grade(
         state="unsure",
         value=None,
@@ -92,8 +90,8 @@ def grade(
         coverage=seen,
     )
     if not has_ink:
-        return _without_ink(bare, handed_out=handed_out, pen_seen=pen_seen, lost=lost)
-    extra = ("ink_missing",) if lost else ()
+        return _without_ink(bare, handed_out=handed_out, pen_seen=pen_seen, lost=losses_touch)
+    extra = ("ink_missing",) if losses_touch else ()
     if not fits:
         extra = (*extra, "page_does_not_fit")
     if reading is None:

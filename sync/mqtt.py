@@ -6,9 +6,13 @@ nothing is sent twice by two owners. No payload is ever logged.
 """
 
 import asyncio
+import dataclasses
 import functools
+import itertools
 import logging
+import ssl
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -51,37 +55,78 @@ class Endpoint:
     manual_ack: bool = False
     keep_session: bool = False
     """3.1.1 only: the broker keeps messages while we are away."""
+    tls: ssl.SSLContext | None = None
+    others: tuple[tuple[str, int], ...] = ()
+    """Where the same broker is, too: further nodes of a cluster."""
 
 
-def box_endpoint(address: str, protocol: str, topics: BoxTopics) -> Endpoint:
+def box_endpoint(
+    address: str, protocol: str, topics: BoxTopics, *, client_id: str = "", tls: ssl.SSLContext | None = None
+) -> Endpoint:
     """How a box comes to the broker at HOST:PORT: its id is its client id, its last will says that it is away.
 
+    Args:
+        address: HOST:PORT, or several with commas between: nodes of one cluster, tried in turn.
+        protocol: 3.1.1 or 5.
+        topics: The box's.
+        client_id: Another one than the box's id, for a box that shares it.
+        tls: See `sync.tls`.
+
     Raises:
-        ValueError: The address is not HOST:PORT, or the protocol is neither 3.1.1 nor 5.
+        ValueError: An address is not HOST:PORT, or the protocol is neither 3.1.1 nor 5.
     """
-    host, port = _split(address)
-    will = (topics.health, HEALTH_OFFLINE)
-    return Endpoint(host=host, port=port, protocol=_version(protocol), client_id=topics.box, will=will)
+    (host, port), *others = _places(address)
+    return Endpoint(
+        host=host,
+        port=port,
+        others=tuple(others),
+        protocol=_version(protocol),
+        client_id=client_id or topics.box,
+        will=(topics.health, HEALTH_OFFLINE),
+        tls=tls,
+    )
 
 
-def district_endpoint(address: str, protocol: str, district: str, *, receiver: str = "1") -> Endpoint:
-    """How a receiver comes to the broker at HOST:PORT; `receiver` tells receivers of one district apart.
+def district_endpoint(
+    address: str, protocol: str, district: str, *, receiver: str = "1", tls: ssl.SSLContext | None = None
+) -> Endpoint:
+    """How a receiver comes to the broker at HOST:PORT, or to one of several with commas between.
+
+    `receiver` tells receivers of one district apart.
 
     Raises:
         BadId: An id cannot be part of a client id.
         ValueError: As for a box.
     """
-    host, port = _split(address)
+    (host, port), *others = _places(address)
     client_id = f"{checked_id('district id', district)}-district-{checked_id('receiver id', receiver)}"
     version = _version(protocol)
     return Endpoint(
-        host=host, port=port, protocol=version, client_id=client_id, manual_ack=True, keep_session=version == "3.1.1"
+        host=host,
+        port=port,
+        others=tuple(others),
+        protocol=version,
+        client_id=client_id,
+        manual_ack=True,
+        keep_session=version == "3.1.1",
+        tls=tls,
     )
 
 
 def connector(endpoint: Endpoint) -> Connect:
-    """What makes connections to this endpoint, for `Publisher` and `Receiver`."""
-    return functools.partial(connect, endpoint)
+    """What makes connections to this endpoint, for `Publisher` and `Receiver`.
+
+    Where it is in several places, each call tries the next one, and different clients begin at different ones: the
+    caller's waits apply to all of them together.
+    """
+    places = ((endpoint.host, endpoint.port), *endpoint.others)
+    turns = itertools.count(zlib.crc32(endpoint.client_id.encode()))
+
+    async def come(on_event: Callable[[], None]) -> "MqttBroker":
+        host, port = places[next(turns) % len(places)]
+        return await connect(dataclasses.replace(endpoint, host=host, port=port), on_event)
+
+    return come
 
 
 async def connect(endpoint: Endpoint, on_event: Callable[[], None]) -> "MqttBroker":
@@ -188,6 +233,8 @@ class MqttBroker:
             reconnect_on_failure=False,
         )
         client.connect_timeout = _SOCKET_S
+        if endpoint.tls is not None:
+            client.tls_set_context(endpoint.tls)
         client.max_inflight_messages_set(MOST)
         if endpoint.will is not None:
             client.will_set(*endpoint.will, qos=1, retain=True)
@@ -213,7 +260,7 @@ class MqttBroker:
         if self._over:
             socket.close()
         elif socket.fileno() >= 0:
-            self._loop.add_reader(socket.fileno(), self._work, self._client.loop_read)
+            self._loop.add_reader(socket.fileno(), self._work, self._read_all)
 
     def _unwatch(self, socket: Any) -> None:  # noqa: ANN401  as above
         if socket.fileno() >= 0:
@@ -227,6 +274,12 @@ class MqttBroker:
     def _unwatch_writing(self, socket: Any) -> None:  # noqa: ANN401  as above
         if socket.fileno() >= 0:
             self._loop.remove_writer(socket.fileno())
+
+    def _read_all(self) -> None:
+        """Read what is there; what TLS has decrypted already makes the socket ready no second time."""
+        self._client.loop_read()
+        while isinstance(socket := self._client.socket(), ssl.SSLSocket) and socket.pending():
+            self._client.loop_read()
 
     def _work(self, part: Callable[[], object]) -> None:
         try:
@@ -256,8 +309,11 @@ class MqttBroker:
         agreed = self._subscribing.pop(ticket, None)
         if agreed is None or agreed.done():
             return
-        if any(reason.is_failure for reason in reasons):
-            agreed.set_exception(NotAuthorized("the broker refuses a subscription"))
+        if any(_code(reason) in _LET_IN_NOT for reason in reasons):
+            agreed.set_exception(NotAuthorized("the broker does not allow a subscription"))
+        elif any(reason.is_failure for reason in reasons):
+            # Under 3.1.1 there is one no for all: a cluster that looks for a leader says it, too.
+            agreed.set_exception(BrokerUnreachable("the broker refuses a subscription"))
         else:
             agreed.set_result(None)
 
@@ -296,6 +352,10 @@ def _split(address: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or not 1 <= int(port) <= _MOST_PORT:
         raise ValueError(f"a broker's address is HOST:PORT, not `{address}`")
     return host.strip("[]"), int(port)
+
+
+def _places(address: str) -> list[tuple[str, int]]:
+    return [_split(part.strip()) for part in address.split(",")]
 
 
 def _version(protocol: str) -> Version:

@@ -14,11 +14,10 @@ from typing import Final, Protocol, TypeVar
 
 from sqlite_utils import Database
 
-from sync import outbox
+from sync import outbox, sums
 from sync.broker import (
     REASON_FAILURE,
     REASON_NOT_AUTHORIZED,
-    REASON_TAKEN_OVER,
     Acknowledged,
     Backoff,
     Broker,
@@ -26,10 +25,11 @@ from sync.broker import (
     Delivery,
     Gone,
 )
+from sync.comeback import LONG_PAUSE_MS, Comeback
 from sync.errors import BrokerUnreachable, NotAuthorized, Unreadable
-from sync.messages import HEALTH_OFFLINE, HEALTH_ONLINE, Announcement, Receipt, number
+from sync.messages import HEALTH_OFFLINE, HEALTH_ONLINE, Announcement, Proof, Receipt, number
 from sync.outbox import NOT_AUTHORIZED, Booked, Numbers, Offer
-from sync.status import BROKER_REFUSES, LOST, NO_RECEIPT, TWIN, UNREACHABLE, Counts, PublisherStatus
+from sync.status import BROKER_REFUSES, NO_RECEIPT, TWIN, UNREACHABLE, Counts, PublisherStatus
 from sync.topics import BoxTopics
 from sync.window import MOST, Window
 
@@ -38,13 +38,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SEAL_EVERY_MS: Final = 300
-_SEALS_A_STEP: Final = 20
 _STUCK_MS: Final = 60_000
 """So long may a full window wait for a broker that acknowledges nothing; then the connection is made anew."""
-_STEADY_MS: Final = 10_000
-"""A connection that lived so long was one: two boxes of one name, who throw each other out, come back ever later."""
-_TWIN_MS: Final = 60_000
-_LONG_PAUSE_MS: Final = 60_000
 _AFTER_FAULT_MS: Final = 5_000
 
 
@@ -58,9 +53,11 @@ class Run(Protocol):
 class _Link:
     """What belongs to one connection and dies with it."""
 
-    def __init__(self, broker: Broker, now_ms: int) -> None:
+    def __init__(self, broker: Broker, now_ms: int, *, careful: bool) -> None:
         self.broker = broker
-        self.window = Window(now_ms)
+        self.window = Window(now_ms, careful=careful)
+        self.answered = False
+        """Whether the broker said anything to an envelope."""
         self.unacknowledged: dict[int, int] = {}
         """Ticket to envelope: what the client library still holds."""
         self.since_ms = self.heard_ms = now_ms
@@ -103,7 +100,7 @@ class Publisher:
         self._connect, self._run, self._topics = connect, run, topics
         self._numbers = Numbers() if numbers is None else numbers
         self._now_ms, self._tick_ms = now_ms, tick_ms
-        self._backoff = Backoff() if backoff is None else backoff
+        self._comeback = Comeback(tick_ms(), Backoff() if backoff is None else backoff)
         self._on_receipted = on_receipted
         self._link: _Link | None = None
         self._counts = Counts()
@@ -112,9 +109,9 @@ class Publisher:
         self._refusal: str | None = None
         self._since_ms = now_ms()
         self._last_receipt_ms: int | None = None
-        self._retry_ms = self._sealed_ms = self._taken_over_ms = -_LONG_PAUSE_MS * 2 + tick_ms()
+        self._sealed_ms = tick_ms() - _SEAL_EVERY_MS
         self._woken = asyncio.Event()
-        self._rows_waiting = self._started = self._closing = False
+        self._rows_waiting = self._started = self._closing = self._careful = False
         self._ended = asyncio.Event()
         self._ended.set()
 
@@ -128,7 +125,7 @@ class Publisher:
                 except Exception:  # whatever the store or a message did, delivery must come back
                     logger.exception("Delivery to the district failed; it is tried again")
                     await self._drop(None)
-                    self._retry_ms = self._tick_ms() + _AFTER_FAULT_MS
+                    self._comeback.retry_ms = self._tick_ms() + _AFTER_FAULT_MS
                     pause_s = _AFTER_FAULT_MS / 1000
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause_s):
@@ -150,10 +147,10 @@ class Publisher:
         self._woken.set()
 
     async def retry_refused(self) -> int:
-        """Send again what the broker's access list turned away. Returns how many envelopes."""
-        count = await self._run(outbox.readmit)
+        """Send again what broker or district refused: a person has seen to the cause. Returns how many envelopes."""
+        count = await self._run(lambda db: outbox.readmit(db, why=None))
         self._refusal = None
-        self._retry_ms = self._tick_ms()
+        self._comeback.now(self._tick_ms())
         if count and self._link is not None:
             self._link.begin_again()
         self._woken.set()
@@ -163,6 +160,8 @@ class Publisher:
         """How it goes."""
         link, counts = self._link, self._counts
         reason = self._refusal or self._reason
+        if self._comeback.twin(self._tick_ms()):
+            reason = TWIN
         if link is not None and reason is None and link.window.size == 1:
             reason = NO_RECEIPT
         return PublisherStatus(
@@ -189,7 +188,7 @@ class Publisher:
             # A start may follow a new enrolment: what the access list once turned away is tried once more.
             await self._run(outbox.readmit)
             self._started = True
-        if self._link is None and self._tick_ms() >= self._retry_ms:
+        if self._link is None and self._tick_ms() >= self._comeback.retry_ms:
             await self._come()
         await self._hear()
         await self._seal()
@@ -201,6 +200,8 @@ class Publisher:
         try:
             broker = await self._connect(self._woken.set)
             await broker.subscribe(self._topics.down, self._topics.ledger)
+            with contextlib.suppress(NotAuthorized, BrokerUnreachable):  # an access list from before there was a proof
+                await broker.subscribe(self._topics.proof)
         except BaseException as error:
             if broker is not None:
                 await broker.close()
@@ -209,17 +210,18 @@ class Publisher:
             self._wait(NOT_AUTHORIZED if isinstance(error, NotAuthorized) else UNREACHABLE, str(error))
             return
         broker.publish(self._topics.health, HEALTH_ONLINE, retain=True)
-        self._link = _Link(broker, self._tick_ms())
+        self._link = _Link(broker, self._tick_ms(), careful=self._careful)
         self._counts.connections += 1
         self._since_ms, self._reason = self._now_ms(), None
         logger.info("Connected to the broker")
 
     def _wait(self, reason: str, words: str) -> None:
-        """No connection: note why, and when to try again."""
-        pause_ms = round(self._backoff.next_s() * 1000)
-        if NOT_AUTHORIZED in {reason, self._refusal} or reason == TWIN:
-            pause_ms = max(pause_ms, _LONG_PAUSE_MS)
-        self._retry_ms = self._tick_ms() + pause_ms
+        """No connection was made: note why, and when to try again."""
+        refused = NOT_AUTHORIZED in {reason, self._refusal}
+        self._comeback.pause(self._tick_ms(), at_least_ms=LONG_PAUSE_MS if refused else 0)
+        self._say(reason, words)
+
+    def _say(self, reason: str, words: str) -> None:
         if reason != self._reason:
             logger.warning("No way to the district (%s): %s", reason, words)
         self._reason = reason
@@ -231,15 +233,11 @@ class Publisher:
             return
         self._since_ms = self._now_ms()
         await link.broker.close()
-        if self._tick_ms() - link.since_ms >= _STEADY_MS:
-            self._backoff.reset()
-        reason = LOST
-        if gone is not None and gone.reason == REASON_TAKEN_OVER:
-            # Once is this box itself, back after a dead line; twice in a minute is another machine with our name.
-            if self._tick_ms() - self._taken_over_ms < _TWIN_MS:
-                reason = TWIN
-            self._taken_over_ms = self._tick_ms()
-        self._wait(reason, "closed" if gone is None else gone.words)
+        # A broker that closes right after its no: what was still coming makes the line forget that no was said.
+        self._careful = bool(link.unacknowledged) and not link.answered
+        least_ms = LONG_PAUSE_MS if self._refusal == NOT_AUTHORIZED else 0
+        reason = self._comeback.lost(gone, since_ms=link.since_ms, now_ms=self._tick_ms(), at_least_ms=least_ms)
+        self._say(reason, "closed" if gone is None else gone.words)
 
     async def _good_bye(self) -> None:
         link, self._link = self._link, None
@@ -277,6 +275,7 @@ class Publisher:
                 case Acknowledged(ticket, reason):
                     link.heard_ms = self._tick_ms()
                     envelope = link.unacknowledged.pop(ticket, None)
+                    link.answered = link.answered or envelope is not None
                     if envelope is not None and reason >= REASON_FAILURE:
                         self._turned_away(link, envelope, reason, work)
                 case Gone():
@@ -295,9 +294,16 @@ class Publisher:
                 if not event.retained:  # the district is there now: offer at once, whatever the waits were
                     link.begin_again()
                 work.append(lambda db: outbox.announced(db, announcement))
+            elif event.topic == self._topics.proof:
+                proof = Proof.from_json(event.payload)
+                work.append(lambda db: self._keep(db, proof))
         except Unreadable as error:
             self._counts.unreadable += 1
             logger.warning("A message of the district cannot be read: %s", error)
+
+    def _keep(self, db: Database, proof: Proof) -> Booked:
+        sums.keep(db, proof, now_ms=self._now_ms())
+        return Booked()
 
     def _turned_away(self, link: _Link, envelope: int, reason: int, work: list[Callable[[Database], Booked]]) -> None:
         """The broker, by MQTT 5, says no. Only a no of the access list is final."""
@@ -331,6 +337,8 @@ class Publisher:
             counts.refused += len(one.refused)
             counts.raised += one.raised
             counts.foreign += one.foreign
+            if one.strange:
+                self._comeback.strange(self._tick_ms())
             for why in one.refused:
                 logger.error("An envelope was refused (%s); it is kept", why)
             if one.foreign or one.raised:
@@ -344,12 +352,12 @@ class Publisher:
         if not due and not self._rows_waiting:
             return
         self._rows_waiting = False
-        sealed = await self._run(lambda db: _seal_all(db, self._numbers, self._now_ms(), rest=due))
+        sealed = await self._run(lambda db: outbox.seal_all(db, self._numbers, now_ms=self._now_ms(), rest=due))
         if due:
             self._sealed_ms = self._tick_ms()
         if sealed and self._link is not None:
             self._link.more = True
-        if sealed >= _SEALS_A_STEP:
+        if sealed >= outbox.SEALS_A_STEP:
             self.wake()
 
     async def _offer(self) -> None:
@@ -389,12 +397,3 @@ class Publisher:
         if offer.id <= self._offered_to:
             self._counts.resent += rows
         self._offered_to = max(self._offered_to, offer.id)
-
-
-def _seal_all(db: Database, numbers: Numbers, now_ms: int, *, rest: bool) -> int:
-    """Seal full hundreds, and what is left over if `rest`; a bounded number at a time. Returns how many envelopes."""
-    for sealed in range(_SEALS_A_STEP):
-        full = len(db.conn.execute("select 1 from fresh limit ?", (outbox.SEAL_ROWS,)).fetchall()) == outbox.SEAL_ROWS
-        if not (full or rest) or not outbox.seal(db, numbers, now_ms=now_ms):
-            return sealed
-    return _SEALS_A_STEP

@@ -1,4 +1,4 @@
-"""Topics, version 1: `inkgate/v1/{district}/{school}/{box}/up|down|health|ink` and `inkgate/v1/{district}/ledger`.
+"""Topics, version 1: `inkgate/v1/{district}/{school}/{box}/up|down|proof|health|ink`, `inkgate/v1/{district}/ledger`.
 
 Ids are opaque: small letters, digits and hyphens, so that no name of a school, room or person fits by accident, and no
 character that means something to a broker.
@@ -41,8 +41,17 @@ class BoxTopics:
     @classmethod
     def of_up(cls, topic: str) -> Self | None:
         """Whose `up` topic this is; None if it is no such topic."""
+        return cls._of(topic, "up")
+
+    @classmethod
+    def of_health(cls, topic: str) -> Self | None:
+        """Whose `health` topic this is; None if it is no such topic."""
+        return cls._of(topic, "health")
+
+    @classmethod
+    def _of(cls, topic: str, last: str) -> Self | None:
         parts = topic.split("/")
-        if len(parts) != _PARTS or "/".join(parts[:2]) != _ROOT or parts[5] != "up":
+        if len(parts) != _PARTS or "/".join(parts[:2]) != _ROOT or parts[5] != last:
             return None
         try:
             return cls(*parts[2:5])
@@ -58,6 +67,11 @@ class BoxTopics:
     def down(self) -> str:
         """Receipts, to the box."""
         return f"{self._box}/down"
+
+    @property
+    def proof(self) -> str:
+        """The district's sums of this box, retained."""
+        return f"{self._box}/proof"
 
     @property
     def health(self) -> str:
@@ -88,3 +102,8 @@ def up_filter(district: str, *, shared: bool) -> str:
     """What a receiver subscribes to; `shared` spreads the boxes over several receivers (MQTT 5)."""
     every = f"{_ROOT}/{checked_id('district id', district)}/+/+/up"
     return f"$share/district/{every}" if shared else every
+
+
+def health_filter(district: str) -> str:
+    """What a receiver subscribes to so that it hears of boxes that have nothing to send."""
+    return f"{_ROOT}/{checked_id('district id', district)}/+/+/health"

@@ -16,12 +16,13 @@ PROBE_MOST_MS: Final = 300_000
 class Window:
     """The envelopes under way on one connection. Times are milliseconds of any clock that never goes back."""
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, *, careful: bool = False) -> None:
+        """Nothing is under way yet; `careful` begins with a single one, at once."""
         self.cursor = 0
         """Everything up to this id was offered on this connection, or needs no offer."""
-        self.size = FIRST
+        self.size = 1 if careful else FIRST
         self._wait_ms = PROBE_FIRST_MS
-        self._heard_ms = now_ms
+        self._heard_ms = now_ms - PROBE_FIRST_MS if careful else now_ms
         self._under_way: dict[int, int] = {}
 
     @property

@@ -115,10 +115,11 @@ class Recount:
         return [line for line in self.truth if line["kind"] == kind]
 
     def stored(self):
-        """Stored strokes by (pen, page, down_ms): pieces joined, each piece checked against its packed ink."""
-        strokes = defaultdict(lambda: [0, 0, set()])
-        query = "select pen, section, owner, note, page, down_ms, piece, dots, sum, packed from ink"
-        for pen, *page, down_ms, piece, dots, total, packed in self.box.execute(query):
+        """Stored strokes by (pen, page, the pen's own pen-down): each piece checked against its packed ink."""
+        strokes = defaultdict(lambda: [0, 0])
+        runs = defaultdict(set)
+        query = "select pen, section, owner, note, page, down_ms, pen_ms, piece, dots, sum, packed from ink"
+        for pen, *page, down_ms, pen_ms, piece, dots, total, packed in self.box.execute(query):
             try:
                 rows = [row for stroke in unpack(packed) for row in stroke]
             except (ValueError, IndexError, zlib.error) as error:
@@ -126,22 +127,23 @@ class Recount:
                 continue
             if len(rows) != dots or ink_sum(rows) != total:
                 self.fault(f"ink of {pen} at {down_ms}: dots or sum differ from its packed dots")
-            known = strokes[pen, tuple(page), down_ms]
-            if piece in known[2]:
+            run = runs[pen, tuple(page), down_ms]
+            if piece in run:
                 self.fault(f"ink of {pen} at {down_ms}: piece {piece} stands twice")
+            run.add(piece)
+            known = strokes[pen, tuple(page), pen_ms]
             known[0] += dots
             known[1] = (known[1] + total) & 0xFFFFFFFF
-            known[2].add(piece)
-        for (pen, _, down_ms), (_, _, pieces) in strokes.items():
+        for (pen, _, down_ms), pieces in runs.items():
             if pieces != set(range(len(pieces))):
                 self.fault(f"ink of {pen} at {down_ms}: pieces {sorted(pieces)} are not a whole run")
         return strokes
 
     def ink(self):
-        """Every dot of truth is stored once, in a pen, or inside a loss."""
+        """Every dot of truth is stored once, in a pen, or inside a loss that nothing has healed."""
         stored = self.stored()
         losses = defaultdict(list)
-        for pen, from_ms, to_ms in self.box.execute("select pen, from_ms, to_ms from loss"):
+        for pen, from_ms, to_ms in self.box.execute("select pen, from_ms, to_ms from loss where healed_by is null"):
             losses[pen].append((from_ms - SLACK_MS, to_ms + SLACK_MS))
         written = Counter()
         by_pen, by_page = defaultdict(Counter), defaultdict(Counter)
@@ -151,7 +153,7 @@ class Recount:
             if key in true:
                 self.fault(f"truth has two strokes of {line['pen']} at {line['down_ms']}")
             true.add(key)
-            dots, total, _ = stored.get(key, (0, 0, ()))
+            dots, total = stored.get(key, (0, 0))
             self.stroke(line, dots, total, losses[line["pen"]], written)
             for books in (by_pen[line["pen"]], by_page["/".join(map(str, line["page"]))]):
                 books.update(written_dots=line["dots"], stored_dots=dots, strokes=1)

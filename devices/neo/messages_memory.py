@@ -17,6 +17,10 @@ from devices.neo.wire import ADDRESS_BYTES, NoteAddress, need, note_address
 BODY_LIMIT_BYTES: Final = 0x10000
 """No chunk can be longer: its size before compression is a u16."""
 
+NOTES_LISTED_AT_MOST: Final = 64
+PAGES_LISTED_AT_MOST: Final = 128
+"""From protocol 2.15: a list of so many entries means that there may be more, and to ask again (neo-protocol 6.1)."""
+
 _STROKE: Final = struct.Struct("<IQQBIH")
 _DOT_BYTES: Final = 16
 _CHUNK: Final = struct.Struct("<HBHHB8sH")

@@ -22,6 +22,7 @@ from devices.events import (
     Battery,
     MemoryListed,
     Oddity,
+    PagesListed,
     PasswordState,
     PenEvent,
     PenSettings,
@@ -55,7 +56,7 @@ from devices.neo.messages_deletion import DeleteNotes, DeletePages
 from devices.neo.messages_memory import (
     MemoryChunk,
     MemoryNotesReply,
-    MemoryPagesRequest,
+    MemoryPagesReply,
     TransferReply,
 )
 from devices.neo.requests import ANSWER_TIMEOUT_MS, Asked, Requests
@@ -73,7 +74,7 @@ SAFETY_MARGIN: Final = 3
 NO_PASSWORD: Final = "0000"  # noqa: S105  the pen's word for having none
 _COUNTING_FROM: Final = 2.12
 _PLAIN_REPLIES: Final = frozenset(
-    message.COMMAND | REPLY_BIT for message in (NotesOfInterest, MemoryPagesRequest, DeleteNotes, DeletePages)
+    message.COMMAND | REPLY_BIT for message in (NotesOfInterest, DeleteNotes, DeletePages)
 )
 
 
@@ -106,10 +107,10 @@ class NeoSession:
         self._passive = lenient
         self._inlet = Inlet(self.counts)
         self._strokes = Strokes(self.counts, passive=lenient)
-        self._memory = Memory(self.counts, passive=lenient)
         self._hello: bytes | None = None
         self._is_open = lenient
         self._requests = Requests()
+        self._memory = Memory(self.counts, self._requests.say, passive=lenient)
         self._attempts_used = 0
         self._attempts_max = 0
         self._now_ms = 0
@@ -120,6 +121,7 @@ class NeoSession:
             PasswordChangeReply.COMMAND: self._on_password_change,
             SettingAnswer.COMMAND: self._on_setting,
             MemoryNotesReply.COMMAND: self._on_memory_notes,
+            MemoryPagesReply.COMMAND: self._on_memory_pages,
             TransferReply.COMMAND: self._on_transfer,
         }
         self._events: dict[int, Callable[[bytes], list[PenEvent]]] = {
@@ -169,20 +171,34 @@ class NeoSession:
         self._password = None if password in {"", NO_PASSWORD} else password
         return iter(self._try_password())
 
+    def hold_memory(self, *, hold: bool, now_ms: int) -> None:
+        """While held, acknowledgements of chunks wait, 10 s each at most, so that live ink has the air for itself."""
+        self._memory.hold(hold=hold, now_ms=now_ms)
+
+    def stop_memory(self, *, now_ms: int) -> None:
+        """Tell the pen, with the acknowledgement that is next or waits, to stop its transfer; then `TransferEnded`."""
+        self._memory.stop(now_ms=now_ms)
+
+    def leave_memory(self) -> None:
+        """Answer nothing more of the transfer under way, so that the pen does not take it for finished."""
+        self._memory.forget()
+
     def tick(self, *, now_ms: int) -> Iterator[PenEvent]:
         """Repeat or give up what got no answer; call it now and then."""
         self._now_ms = now_ms
+        events = self._memory.tick(now_ms=now_ms)
         asked = self._requests.overdue(now_ms=now_ms)
         if asked is None:
-            return iter(())
+            return iter(events)
         if asked.is_handshake and isinstance(asked.message, SetSetting):
             self._handshake(NotesOfInterest())  # a pen that says nothing about its clock may still write
         self._requests.done(now_ms=now_ms)
-        return iter((Unanswered(asked.message.COMMAND),))
+        return iter((*events, Unanswered(asked.message.COMMAND)))
 
     def link_lost(self) -> Iterator[PenEvent]:
         """The link is gone: an open stroke ends here."""
         self._requests.clear()
+        self._memory.forget()
         return iter(self._strokes.broken("link_lost"))
 
     def _is_copy(self, data: bytes) -> bool:
@@ -200,6 +216,8 @@ class NeoSession:
         if not self._is_open:
             return []
         command = None if fault.kind == "noise" or not fault.data else fault.data[0]
+        if command == MemoryChunk.COMMAND:
+            self._memory.missed()
         return [Oddity(fault.kind, command, fault.data)]
 
     def _on_frame(self, frame: Frame) -> list[PenEvent]:
@@ -336,9 +354,14 @@ class NeoSession:
     def _on_memory_notes(self, payload: bytes) -> list[PenEvent]:
         return [MemoryListed(MemoryNotesReply.unpack(payload).notes)]
 
+    def _on_memory_pages(self, payload: bytes) -> list[PenEvent]:
+        told = MemoryPagesReply.unpack(payload)
+        answered = Answered(MemoryPagesReply.COMMAND & ~REPLY_BIT, ok=True, payload=payload)
+        return [answered, PagesListed(told.address, told.pages)]
+
     def _on_transfer(self, payload: bytes) -> list[PenEvent]:
-        self._memory.begins()
-        return [Answered(TransferReply.COMMAND & ~REPLY_BIT, ok=True, payload=payload)]
+        began = self._memory.begins(TransferReply.unpack(payload), now_ms=self._now_ms)
+        return [Answered(TransferReply.COMMAND & ~REPLY_BIT, ok=True, payload=payload), *began]
 
     def _on_low_battery(self, payload: bytes) -> list[PenEvent]:
         return [Battery(LowBattery.unpack(payload).percent, charging=False)]
@@ -348,9 +371,7 @@ class NeoSession:
         return [*self._strokes.broken("power_off"), PowerOff(notice.words)]
 
     def _on_chunk(self, payload: bytes) -> list[PenEvent]:
-        events, answer, is_refused = self._memory.take(payload)
-        if answer and not self._passive:
-            self._requests.say(answer)
+        events, is_refused = self._memory.take(payload, now_ms=self._now_ms)
         if is_refused:
             self._inlet.previous = b""  # the same chunk is wanted again, and then is no copy
         return events

@@ -218,13 +218,13 @@ class Dialogue:
     def _delete(self, request: Frame) -> list[bytes]:
         asked = DeleteNotes.unpack(request.payload)
         for note in asked.notes:
-            self.memory.forget(self.memory.of(NoteAddress(asked.section, asked.owner, note)))
+            self.memory.delete(self.memory.of(NoteAddress(asked.section, asked.owner, note)))
         return _framed(DeleteNotesReply(asked.notes))
 
     def _delete_pages(self, request: Frame) -> list[bytes]:
         asked = DeletePages.unpack(request.payload)
         if asked.pages:
-            self.memory.forget(self.memory.of(asked.address, asked.pages))
+            self.memory.delete(self.memory.of(asked.address, asked.pages))
         return _framed(DeletePagesReply())
 
     _HANDLERS: ClassVar[dict[int, Callable[["Dialogue", Frame], list[bytes]]]] = {

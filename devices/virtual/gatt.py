@@ -58,6 +58,12 @@ class PenOptions:
     """Connection interval; 0 sends each event at once."""
     advertising_ms: float = 100.0
     supervision_s: float = DEFAULT_SUPERVISION_S
+    retransmit: float = 0.0
+    """Share of its packets that the air delays by whole connection events."""
+    drop_at_host: float = 0.0
+    """Share of its notifications that the host never sees."""
+    seed: int = 0
+    """Of what the air does to it."""
 
 
 def configuration(mac: bytes, name: str, options: PenOptions, *, boots: int) -> Any:  # noqa: ANN401  # bumble's

@@ -8,6 +8,7 @@ every dot of the truth has one place where it must be found. What was sent and n
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Final
 
 from bumble.device import Device
@@ -22,9 +23,9 @@ from devices.virtual.air import Air
 from devices.virtual.dialogue import Dialogue, PenClock, PenState
 from devices.virtual.dongle import Dongle
 from devices.virtual.gatt import PROFILES, PenOptions, configuration, ink_service
-from devices.virtual.memory import Memory
+from devices.virtual.memory import STROKE_DOTS, Memory
 from devices.virtual.motion import MotionDot
-from devices.virtual.outlet import Outlet
+from devices.virtual.outlet import AirFaults, Outlet
 from devices.virtual.radio import POWERED_OFF, QuietHost, Radio
 from devices.virtual.writing import Ledger, Run, Speech
 
@@ -48,7 +49,7 @@ class _Hand:
 
 
 class VirtualPen:
-    """One pen. Faults are methods, or switches of `outlet.faults` and `state`.
+    """One pen. Faults are methods, or switches of `outlet.faults`, `memory.faults` and `state`.
 
     Attributes:
         mac: Its identity, AA:BB:CC:DD:EE:FF.
@@ -73,7 +74,9 @@ class VirtualPen:
         event_s = self.options.events_ms / 1000
         # Pens of one dongle share the air in turns: a phase each.
         phase_s = self._mac_bytes[-1] % 12 / 12 * event_s
-        self.outlet = Outlet(event_s=event_s, phase_s=phase_s, dropped=self._dropped)
+        dice = Random(f"{self.options.seed}/{mac}")  # noqa: S311  # a run that can be repeated, not a secret
+        air_faults = AirFaults(self.options.retransmit, self.options.drop_at_host, dice)
+        self.outlet = Outlet(event_s=event_s, phase_s=phase_s, dropped=self._dropped, air=air_faults)
         self._device: Any = None
         self._radio: Radio | None = None
         self._ink: Any = None
@@ -292,6 +295,8 @@ class VirtualPen:
     def _dot(self, hand: _Hand, dot: MotionDot) -> None:
         if not self.is_on:
             return
+        if self._run is not None and not self._run.live and self._run.dots == STROKE_DOTS:
+            self._end_run()
         run = self._run
         delta_ms = dot.delta_ms
         if run is None:

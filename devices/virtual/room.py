@@ -33,6 +33,10 @@ class VirtualRoom:
         pens: The pens by MAC, in the order of their numbers.
         dongles: The dongles, in order.
         air: What is between.
+
+    Args:
+        retransmit: Share of the pens' packets that come whole connection events late, in their order.
+        drop_at_host: Share of the pens' notifications that vanish at the host's socket, told as `host_dropped`.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class VirtualRoom:
         seed: int = 0,
         events_ms: float = 15.0,
         options: PenOptions | None = None,
+        retransmit: float = 0.0,
+        drop_at_host: float = 0.0,
     ) -> None:
         self.folder = folder
         self.pens: dict[str, VirtualPen] = {}
@@ -53,7 +59,9 @@ class VirtualRoom:
         self.air = Air()
         self._ledger = ledger
         self._count, self._adapters, self._places = pens, adapters, places
-        self._options = replace(options or PenOptions(), events_ms=events_ms)
+        self._options = replace(
+            options or PenOptions(), events_ms=events_ms, retransmit=retransmit, drop_at_host=drop_at_host, seed=seed
+        )
         self._seed = seed
         self._servers: list[asyncio.Server] = []
 

@@ -66,17 +66,18 @@ async def run(*, pens: int, rate: float, seconds: float, pages: int) -> LiveFigu
     folder = Path(tempfile.mkdtemp(prefix="inkgate-bench-"))
     try:
         specs = [f"unix:{folder}/hci{i}" for i in range(4)]
-        async with _room(folder, pens, rate):
+        async with room(folder, pens, rate):
             stock = await _stock(specs, seconds)
-        async with _room(folder, pens, rate) as room:
-            seen = await _gateway(folder, room, pens=pens, seconds=seconds, pages=pages)
+        async with room(folder, pens, rate) as pens_side:
+            seen = await _gateway(folder, pens_side, pens=pens, seconds=seconds, pages=pages)
         return _figures(seen, stock, pens=pens, rate=rate, seconds=seconds, pages=pages)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.asynccontextmanager
-async def _room(folder: Path, pens: int, rate: float) -> AsyncIterator[asyncio.subprocess.Process]:
+async def room(folder: Path, pens: int, rate: float) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The pens' side, writing without a pause, in a process of its own."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway.bench.room", "--folder", str(folder)),
         *("--pens", str(pens), "--rate", str(rate)),
@@ -84,7 +85,7 @@ async def _room(folder: Path, pens: int, rate: float) -> AsyncIterator[asyncio.s
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        await _hear(child, "ready")
+        await hear_facts(child, "ready")
         yield child
     finally:
         if child.stdin is not None:
@@ -97,11 +98,13 @@ async def _room(folder: Path, pens: int, rate: float) -> AsyncIterator[asyncio.s
             await child.wait()
 
 
-async def _hear(child: asyncio.subprocess.Process, event: str) -> None:
+async def hear_facts(child: asyncio.subprocess.Process, event: str) -> dict[str, Any]:
+    """Wait until the pens' side tells this event; gives what it tells with it."""
     async with asyncio.timeout(_READY_S):
         while child.stdout is not None and (line := await child.stdout.readline()):
-            if json.loads(line).get("event") == event:
-                return
+            said: dict[str, Any] = json.loads(line)
+            if said.get("event") == event:
+                return said
     raise GatewayError("The bench's pens ended before they were needed.")
 
 
@@ -131,19 +134,19 @@ class _Seen:
 
 
 async def _gateway(folder: Path, room: asyncio.subprocess.Process, *, pens: int, seconds: float, pages: int) -> _Seen:
-    command = [sys.executable, "-m", "gateway", "--settings", str(_settings(folder))]
+    command = [sys.executable, "-m", "gateway", "--settings", str(settings(folder))]
     with (folder / "gateway.log").open("wb") as log:
         gateway = await asyncio.create_subprocess_exec(*command, "run", stderr=log)
     lags: list[float] = []
     try:
-        await _until(lambda: _status(folder) is not None)
-        await _prepare(folder, command, pens)
-        await _until(lambda: (_status(folder) or {}).get("linked") == pens)
-        looking = [asyncio.create_task(_page(folder, lags)) for _ in range(pages)]
+        await until(lambda: status_of(folder) is not None)
+        await prepare(folder, command, pens)
+        await until(lambda: (status_of(folder) or {}).get("linked") == pens)
+        looking = [asyncio.create_task(look_on(folder, lags)) for _ in range(pages)]
         await asyncio.sleep(_SETTLE_S)
-        before, cpu_s, began = _status(folder) or {}, _cpu_s(gateway.pid), time.monotonic()
+        before, cpu_s, began = status_of(folder) or {}, _cpu_s(gateway.pid), time.monotonic()
         await asyncio.sleep(seconds)
-        after, cpu_s = _status(folder) or {}, _cpu_s(gateway.pid) - cpu_s
+        after, cpu_s = status_of(folder) or {}, _cpu_s(gateway.pid) - cpu_s
         wall_s = time.monotonic() - began
         graded = await _answers(folder, room, pens)
         rss = {"gateway": _rss_mb(gateway.pid), "room": _rss_mb(room.pid), "reader": _rss_mb(graded["reader_pid"])}
@@ -156,7 +159,8 @@ async def _gateway(folder: Path, room: asyncio.subprocess.Process, *, pens: int,
     return _Seen(after["dots"] - before["dots"], cpu_s, wall_s, after["figures"], graded["figures"], lags, rss)
 
 
-def _settings(folder: Path) -> Path:
+def settings(folder: Path) -> Path:
+    """Settings of a gateway on the four adapters in this folder; gives their file."""
     path = folder / "gateway.toml"
     adapters = ", ".join(f'"unix:{folder}/hci{i}"' for i in range(4))
     path.write_text(
@@ -185,7 +189,7 @@ def _figures(
         gateway_dots_per_s=round(seen.dots / seen.wall_s),
         us_per_dot_by_part=measure(),
         dot_to_screen_ms=seen.status["dot_to_screen_ms"],
-        dot_to_page_ms=_summary(seen.lags),
+        dot_to_page_ms=summary(seen.lags),
         penup_to_grade_ms=seen.graded["penup_to_grade_ms"],
         parts_ms={
             "air": seen.status["air_ms"],
@@ -197,7 +201,8 @@ def _figures(
     )
 
 
-async def _prepare(folder: Path, command: list[str], pens: int) -> None:
+async def prepare(folder: Path, command: list[str], pens: int) -> None:
+    """Roster, bindings and a lesson, by the product's own commands."""
     roster = "\n".join(["座号,姓名,学籍号", *(f"{n},样,L{n}" for n in range(1, pens + 1))])
     (folder / "roster.csv").write_text(roster, encoding="utf-8")
     pairs = "\n".join(f"9C:7B:D2:50:{n >> 8:02X}:{n & 255:02X},{n}" for n in range(1, pens + 1))
@@ -216,12 +221,12 @@ async def _answers(folder: Path, room: asyncio.subprocess.Process, pens: int) ->
     """Let every pen tick a box, and wait until all are graded."""
     if room.stdin is not None:
         room.stdin.write(b"answers\n")
-    await _hear(room, "answered")
-    await _until(lambda: (_status(folder) or {}).get("graded", 0) >= pens)
-    return _status(folder) or {}
+    await hear_facts(room, "answered")
+    await until(lambda: (status_of(folder) or {}).get("graded", 0) >= pens)
+    return status_of(folder) or {}
 
 
-async def _page(folder: Path, lags: list[float]) -> None:
+async def look_on(folder: Path, lags: list[float]) -> None:
     """A page that looks on over a real socket and notes how old each dot is when it comes."""
     where = await asyncio.to_thread(control.ask, folder, "page")
     base = where["url"].rstrip("/")
@@ -252,7 +257,8 @@ def _log_in(base: str, pin: str) -> str:
     raise GatewayError("The page did not let the bench in.")
 
 
-def _status(folder: Path) -> dict[str, Any] | None:
+def status_of(folder: Path) -> dict[str, Any] | None:
+    """What the gateway says of itself; None while none answers."""
     try:
         said: dict[str, Any] = control.ask(folder, "status", timeout_s=5)
     except NotRunning:
@@ -260,7 +266,8 @@ def _status(folder: Path) -> dict[str, Any] | None:
     return said
 
 
-async def _until(done: Any) -> None:  # noqa: ANN401  a question asked in a thread
+async def until(done: Any) -> None:  # noqa: ANN401  a question asked in a thread
+    """Ask in a thread until the answer is yes."""
     end = time.monotonic() + _READY_S
     while not await asyncio.to_thread(done):
         if time.monotonic() > end:
@@ -281,7 +288,8 @@ def _rss_mb(pid: int) -> float:
     return 0.0
 
 
-def _summary(values: list[float]) -> dict[str, Any]:
+def summary(values: list[float]) -> dict[str, Any]:
+    """Median, 99th percentile and number, in ms."""
     ordered = sorted(values)
     if not ordered:
         return {"p50": None, "p99": None, "n": 0}

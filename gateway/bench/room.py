@@ -1,7 +1,8 @@
 """The pens' side of `bench live`: a virtual room whose pens write without a pause, in a process of its own.
 
 It says `ready` when the sockets are open and counts what it wrote when its input ends. On the line `answers` each pen
-writes one tick after a pause, so that the way from pen-up to grade can be seen.
+writes one tick after a pause, so that the way from pen-up to grade can be seen. On `air RETRANSMIT DROP` the air turns
+bad, on `burst N` every pen writes N short answers within a second and goes on.
 """
 
 import argparse
@@ -40,12 +41,33 @@ async def write_on(pen: VirtualPen, page: PageChanged, dots: list[MotionDot], st
         await pen.write(page, dots)
 
 
+async def _burst(pen: VirtualPen, answers: int) -> None:
+    """So many short answers, each in a field, in about a second: a stroke of four dots each."""
+    sheet = load(bundled("demo"))
+    fields = [(PageChanged(*sheet.address_of(i)), f) for i, p in enumerate(sheet.pages) for f in p.fields]
+    for number in range(answers):
+        page, field = fields[number % len(fields)]
+        x0, y0, x1, y1 = field.box_mm
+        x, top, bottom = (x0 + x1) / 2, y0 + 0.2 * (y1 - y0), y1 - 0.2 * (y1 - y0)
+        down = np.array([[x, y, 10.0 * i, 0.6] for i, y in enumerate(np.linspace(top, bottom, 4))])
+        await pen.write(page, to_dots(down, hz=100))
+
+
+async def _end(writing: list[asyncio.Task[None]]) -> None:
+    for task in writing:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*writing, return_exceptions=True)
+
+
 async def _serve(options: argparse.Namespace) -> None:
-    count = {"dots": 0}
+    count = {"dots": 0, "dropped_events": 0}
 
     def ledger(line: dict[str, Any]) -> None:
         if line["kind"] == "stroke":
             count["dots"] += line["dots"]
+        elif line["cause"] == "host_dropped":
+            count["dropped_events"] += line["events"]
 
     sheet = load(bundled("demo"))
     page = PageChanged(*sheet.address_of(0))
@@ -57,10 +79,14 @@ async def _serve(options: argparse.Namespace) -> None:
     await room.start()
     _say("ready")
     stop = asyncio.Event()
-    writing = [
-        asyncio.create_task(write_on(pen, page, scribble(options.rate, number), stop))
-        for number, pen in enumerate(room.pens.values())
-    ]
+
+    def write_all() -> list[asyncio.Task[None]]:
+        return [
+            asyncio.create_task(write_on(pen, page, scribble(options.rate, number), stop))
+            for number, pen in enumerate(room.pens.values())
+        ]
+
+    writing = write_all()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
@@ -69,10 +95,16 @@ async def _serve(options: argparse.Namespace) -> None:
             await asyncio.gather(*writing, return_exceptions=True)
             await asyncio.gather(*(pen.write(page_of_choice, to_dots(tick)) for pen in room.pens.values()))
             _say("answered")
-    for task in writing:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*writing, return_exceptions=True)
+        elif line.startswith(b"air "):
+            for pen in room.pens.values():
+                pen.outlet.air.retransmit, pen.outlet.air.drop_at_host = map(float, line.split()[1:])
+            _say("air_changed")
+        elif line.startswith(b"burst "):
+            await _end(writing)
+            await asyncio.gather(*(_burst(pen, int(line.split()[1])) for pen in room.pens.values()))
+            writing = write_all()
+            _say("burst_done")
+    await _end(writing)
     await room.stop()
     _say("end", **count)
 

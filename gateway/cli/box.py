@@ -1,15 +1,13 @@
-"""`doctor`, `status`, `config`, `sync`, `db`: how the box does."""
+"""`doctor`, `status`, `config`: how the box does."""
 
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from gateway import control, store
+from gateway import control
 from gateway.cli import origins_of, settings_of
 from gateway.cli.output import document, table
-from gateway.cli.school import ask_or_do
-from gateway.errors import Missing
 from gateway.settings import registered
 
 
@@ -65,54 +63,6 @@ def show(ctx: click.Context, *, origin: bool, as_json: bool) -> None:
         return
     heads = ["setting", "value", "unit", "meaning", *(["origin"] if origin else [])]
     table(heads, [(i.name, _plain(i.value), i.unit, i.what, *([i.origin] if origin else [])) for i in items])
-
-
-@click.group()
-def sync() -> None:
-    """The way to the district."""
-
-
-@sync.command("status")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@click.pass_context
-def sync_status(ctx: click.Context, *, as_json: bool) -> None:
-    """Depth and age of the outbox: what the district has not receipted yet."""
-    said = ask_or_do(settings_of(ctx), "sync_status")
-    if as_json:
-        document("inkgate.sync/1", said)
-        return
-    waiting = said["fresh"] + said["waiting"]
-    click.echo(
-        "Everything is receipted."
-        if not waiting
-        else f"{said['fresh']} results and {said['waiting']} envelopes wait; nothing is lost."
-    )
-    if said["oldest_s"] is not None and waiting:
-        click.echo(f"The oldest waits for {said['oldest_s']} s.")
-    if said["refused"]:
-        click.echo(f"The district refused {said['refused']} envelopes; they are kept.")
-    click.echo(f"Link to the district: {said['link']['state']}.")
-
-
-@click.group()
-def db() -> None:
-    """The store."""
-
-
-@db.command("check")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@click.pass_context
-def check_db(ctx: click.Context, *, as_json: bool) -> int:
-    """Whether the store is whole; exit 3 and what is hurt where it is not."""
-    settings = settings_of(ctx)
-    if not settings.database.exists():
-        raise Missing(f"There is no store at {settings.database}; the first `inkgate run` makes it.")
-    problems = store.check(settings.database)
-    if as_json:
-        document("inkgate.db/1", {"whole": not problems, "problems": problems})
-    else:
-        click.echo("The store is whole." if not problems else "\n".join(problems))
-    return 3 if problems else 0
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  a setting's value, of whatever type

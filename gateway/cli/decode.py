@@ -10,7 +10,7 @@ the end on stderr.
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import click
@@ -76,6 +76,13 @@ def to_json(event: told.PenEvent) -> dict[str, object] | None:
         return _oddity(event)
     name = _NAMES.get(type(event))
     return None if name is None else {"event": name, **_fields(event)}
+
+
+def told_at_the_end(counts: Mapping[str, int]) -> None:
+    """Say on stderr what printed nothing, and how often there was any."""
+    found = [f"{name} {counts[name]}" for name in _TOLD_AT_THE_END if counts[name]]
+    if found:
+        click.echo("not shown: " + ", ".join(found), err=True)
 
 
 def _fields(event: tuple[object, ...]) -> dict[str, object]:
@@ -159,7 +166,5 @@ def decode() -> int:
     lines = (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
     for event in decode_lines(lines, session=session, on_bad_line=on_bad_line):
         click.echo(json.dumps(event))
-    told_at_the_end = [f"{name} {session.counts[name]}" for name in _TOLD_AT_THE_END if session.counts[name]]
-    if told_at_the_end:
-        click.echo("not shown: " + ", ".join(told_at_the_end), err=True)
+    told_at_the_end(session.counts)
     return WRONG_USE if bad else 0

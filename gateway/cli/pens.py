@@ -16,6 +16,8 @@ from gateway.cli.output import document, table
 from gateway.errors import FoundProblems
 from gateway.words import say
 
+_COLUMNS = ("seat", "pen", "state", "why", "battery", "adapter", "rssi", "memory")
+
 
 @click.group()
 def pens() -> None:
@@ -130,6 +132,14 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
     return pairs
 
 
+def _memory(memory: Mapping[str, Any] | None, language: str) -> str:
+    """What is still in the pen, and why."""
+    if memory is None or not memory["strokes"]:
+        return ""
+    text = say("cli.in_pen", language, strokes=memory["strokes"])
+    return text if memory["why"] is None else f"{text} ({say('drain.' + memory['why'], language)})"
+
+
 def _print(view: Mapping[str, Any], language: str) -> None:
     rows = [
         (
@@ -140,10 +150,11 @@ def _print(view: Mapping[str, Any], language: str) -> None:
             "" if pen["battery"] is None else f"{pen['battery']} %",
             pen["adapter"] or "",
             "" if pen["rssi"] is None else f"{pen['rssi']} dBm",
+            _memory(pen["memory"], language),
         )
         for pen in view["pens"]
     ]
-    words = [say(f"column.{name}", language) for name in ("seat", "pen", "state", "why", "battery", "adapter", "rssi")]
+    words = [say(f"column.{name}", language) for name in _COLUMNS]
     table(words, rows)
     for conflict in view["conflicts"]:
         pens_named, seats = ", ".join(conflict["pens"]), ", ".join(map(str, conflict["seats"]))

@@ -88,6 +88,10 @@ class SeatView:
     unsure: int = 0
     blank: int = 0
     not_captured: int = 0
+    missing: Sequence[str] = ()
+    """Labels of the questions in whose ink there may be a hole, in printed order."""
+    in_pen: int | None = None
+    """Strokes that are known to lie in the pen's own memory; None where nobody knows."""
     ink_at_ms: int | None = None
     """When the last ink of this lesson was made; None for none yet."""
 
@@ -196,6 +200,10 @@ class StatusView:
     """Results that the district has not receipted."""
     outbox_oldest_s: int | None = None
     disk_free_percent: int | None = None
+    pens_with_memory: int = 0
+    """Pens that hold ink which is not here yet."""
+    strokes_in_pens: int = 0
+    """How many strokes those hold, as far as is known."""
     warnings: Sequence[Said] = ()
 
 

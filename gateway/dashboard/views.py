@@ -58,6 +58,8 @@ class Tile:
     unsure: int
     blank: int
     not_captured: int
+    missing: Sequence[str]
+    in_pen: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class BoxMessage:
     results_waiting: int
     outbox_depth: int
     outbox_oldest_min: int | None
+    pens_with_memory: int
+    strokes_in_pens: int
     join_until_ms: int | None
     durable: bool
     warnings: list[Said]
@@ -102,7 +106,7 @@ def tile_state(seat: SeatView, now_ms: int) -> TileState:
     quiet_ms = None if seat.ink_at_ms is None else now_ms - seat.ink_at_ms
     if quiet_ms is not None and quiet_ms < WRITING_MS and seat.link == "live":
         return "writing"
-    if seat.not_captured:
+    if seat.not_captured or seat.missing:
         return "gap"
     if done:
         return "ask" if seat.unsure else "done"
@@ -137,6 +141,8 @@ def box_message(status: StatusView, class_size: int) -> BoxMessage:
         results_waiting=status.results_waiting,
         outbox_depth=status.outbox_depth,
         outbox_oldest_min=None if oldest is None else oldest // 60,
+        pens_with_memory=status.pens_with_memory,
+        strokes_in_pens=status.strokes_in_pens,
         join_until_ms=status.join_until_ms,
         durable=status.durable,
         warnings=[*warnings, *status.warnings],
@@ -206,4 +212,6 @@ def _tile(seat: SeatView, now_ms: int) -> Tile:
         unsure=seat.unsure,
         blank=seat.blank,
         not_captured=seat.not_captured,
+        missing=seat.missing,
+        in_pen=seat.in_pen,
     )

@@ -1,7 +1,8 @@
 """The books of a demo: what was written, where every dot of it is, and what the district has. Read when all has ended.
 
-A dot of truth is stored, or in a pen, or inside a loss row; any other is lost without explanation and the books do not
-balance. `tests/recount.py` counts the same from the files alone.
+A dot that was written to a live link is stored, or inside a loss that nothing has healed; one that was written to a
+pen's memory is stored, or in the pen. Any other is lost without explanation and the books do not balance. A stroke is
+known by the pen's own time. `tests/recount.py` counts the same from the files alone.
 """
 
 import hashlib
@@ -74,14 +75,14 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def _count_ink(books: Books, box: sqlite3.Connection, truth: list[dict[str, Any]]) -> None:
     stored: dict[tuple[str, tuple[int, ...], int], list[int]] = defaultdict(lambda: [0, 0])
-    for pen, section, owner, note, page, down_ms, dots, total in box.execute(
-        "select pen, section, owner, note, page, down_ms, dots, sum from ink"
+    for pen, section, owner, note, page, pen_ms, dots, total in box.execute(
+        "select pen, section, owner, note, page, pen_ms, dots, sum from ink"
     ):
-        known = stored[pen, (section, owner, note, page), down_ms]
+        known = stored[pen, (section, owner, note, page), pen_ms]
         known[0] += dots
         known[1] = (known[1] + total) & 0xFFFFFFFF
     losses = defaultdict(list)
-    for pen, from_ms, to_ms in box.execute("select pen, from_ms, to_ms from loss"):
+    for pen, from_ms, to_ms in box.execute("select pen, from_ms, to_ms from unhealed"):
         losses[pen].append((from_ms - SLACK_MS, to_ms + SLACK_MS))
     count: Counter[str] = Counter()
     by_pen: dict[str, Counter[str]] = defaultdict(Counter)
@@ -93,6 +94,7 @@ def _count_ink(books: Books, box: sqlite3.Connection, truth: list[dict[str, Any]
         dots, total = stored.get(key, (0, 0))
         count["written"] += line["dots"]
         count["stored"] += dots
+        count["drained"] += line["how"] == "memory" and bool(dots)
         if fault := _where(line, dots, total, losses[line["pen"]], count):
             books.faults.append(f"stroke of {line['pen']} at {line['down_ms']}: {fault}")
         for each in (by_pen[line["pen"]], by_page["/".join(map(str, line["page"]))]):
@@ -109,7 +111,10 @@ def _count_ink(books: Books, box: sqlite3.Connection, truth: list[dict[str, Any]
         "dots_lost_unexplained": count["unexplained"],
         "strokes_written": len(keys),
         "strokes_stored": len(stored),
-        "loss_rows": box.execute("select count(*) from loss").fetchone()[0],
+        "loss_rows": box.execute("select count(*) from unhealed").fetchone()[0],
+        "loss_rows_healed": box.execute("select count(*) from loss where healed_by is not null").fetchone()[0],
+        "strokes_drained": count["drained"],
+        "pages_deleted": box.execute("select coalesce(sum(pages), 0) from drain").fetchone()[0],
         "by_pen": {pen: dict(c) for pen, c in by_pen.items()},
         "by_page": {page: dict(c) for page, c in by_page.items()},
     }

@@ -164,7 +164,14 @@ async def _serve(options: argparse.Namespace) -> None:
     end = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, end.set)
     truth = Truth(options.truth)
-    room = VirtualRoom(options.folder, pens=options.pens, seed=options.seed, ledger=truth.write)
+    room = VirtualRoom(
+        options.folder,
+        pens=options.pens,
+        seed=options.seed,
+        ledger=truth.write,
+        retransmit=options.retransmit,
+        drop_at_host=options.drop,
+    )
     await room.start()
     classroom = Classroom(room, truth, options)
     _say("ready")
@@ -217,6 +224,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--speed", type=float, default=1.0)
     parser.add_argument("--calm", action="store_true")
+    parser.add_argument("--retransmit", type=float, default=0.0, metavar="SHARE", help="packets that come later")
+    parser.add_argument("--drop", type=float, default=0.0, metavar="SHARE", help="notifications that never come")
     asyncio.run(_serve(parser.parse_args()))
 
 

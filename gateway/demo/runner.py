@@ -25,6 +25,8 @@ from sync.nats import nats_binary, nats_config
 _SETUP_S: Final = 60.0
 _LESSON_S: Final = 600.0
 _DRAIN_S: Final = 40.0
+_EMPTY_S: Final = 20.0
+"""How long pens that are linked are waited for until their memories are drained."""
 _REST_S: Final = 1.5
 """Between the last pen-up of the class and the end: nothing is under way any more."""
 _AGAIN_S: Final = 30.0
@@ -223,8 +225,10 @@ pin_file = {json.dumps(str(self.options.folder / "pin"))}
         return str(said["lesson"])
 
     async def _drain(self) -> None:
-        """Wait until every result has its receipt."""
+        """Wait until every pen that is linked is emptied, then until every result has its receipt."""
         self.tell("draining")
+        with contextlib.suppress(GatewayError):
+            await self._until(self._emptied, _EMPTY_S, "pens that are linked were not emptied")
         with contextlib.suppress(GatewayError):
             await self._until(self._receipted, _DRAIN_S, "the outbox did not empty")
 
@@ -239,6 +243,10 @@ pin_file = {json.dumps(str(self.options.folder / "pin"))}
     async def _all_bound(self) -> bool:
         await self._look()
         return int(self.seen.status.get("bound", 0)) >= self.options.pens
+
+    async def _emptied(self) -> bool:
+        await self._look()
+        return not self.seen.status.get("draining", True)
 
     async def _receipted(self) -> bool:
         said = json.loads(await self._command("sync", "status", "--json"))

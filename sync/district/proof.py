@@ -1,9 +1,13 @@
 """The two-sided proof: per box and day, count and exclusive-or of row digests on both ends; a difference, by id."""
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
-from sync.messages import DaySum, day_sum
+from sync.messages import DaySum, Proof, day_sum
+from sync.sums import NOT_IN_PROOF, WAITING, Unsettled
+
+Verdict: TypeAlias = Literal["equal", "waiting", "different"]
+What: TypeAlias = Literal["box_only", "district_only", "box_newer", "district_newer", "content"]
 
 
 class Difference(NamedTuple):
@@ -20,6 +24,29 @@ class NamedDifference(NamedTuple):
     id: str
     box_rev: int | None
     district_rev: int | None
+
+    @property
+    def what(self) -> What:
+        """In a word; `content` is the same revision with other content."""
+        if self.district_rev is None:
+            return "box_only"
+        if self.box_rev is None:
+            return "district_only"
+        if self.box_rev == self.district_rev:
+            return "content"
+        return "box_newer" if self.box_rev > self.district_rev else "district_newer"
+
+
+class Day(NamedTuple):
+    """One day as the box judges it by the district's proof."""
+
+    day: str
+    verdict: Verdict
+    """`waiting`: they differ, but results of that day are under way, so that nobody can tell yet."""
+    box: DaySum | None
+    district: DaySum | None
+    unsettled: int
+    """Results of that day that wait for a receipt, or for a younger proof."""
 
 
 def district_side(digests: Iterable[tuple[str, str, bytes]]) -> dict[str, dict[str, DaySum]]:
@@ -44,4 +71,21 @@ def named(box: Mapping[str, tuple[int, bytes]], district: Mapping[str, tuple[int
         here, there = box.get(code), district.get(code)
         if here != there:
             out.append(NamedDifference(code, None if here is None else here[0], None if there is None else there[0]))
+    return out
+
+
+def judge(box: Mapping[str, DaySum], proof: Proof, unsettled: Collection[Unsettled]) -> list[Day]:
+    """Every day that the proof speaks of, in order. What was refused is no excuse for a difference."""
+    district = proof.sums()
+    under_way: dict[str, int] = {}
+    for one in unsettled:
+        if one.why in {WAITING, NOT_IN_PROOF}:
+            under_way[one.day] = under_way.get(one.day, 0) + 1
+    out = []
+    for day in sorted(box.keys() | district.keys()):
+        if day < proof.since:
+            continue
+        here, there = box.get(day), district.get(day)
+        verdict: Verdict = "equal" if here == there else "waiting" if day in under_way else "different"
+        out.append(Day(day, verdict, here, there, under_way.get(day, 0)))
     return out

@@ -7,6 +7,7 @@ away stops everything but the waiting; nothing is acknowledged meanwhile.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections import deque
@@ -16,18 +17,23 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from sync.broker import Backoff, Broker, Connect, Delivery, Gone
+from sync.district.proofs import Proofs
 from sync.district.store import DistrictStore, Incoming
 from sync.errors import BrokerUnreachable, NotAuthorized, StoreUnavailable
-from sync.messages import Announcement
-from sync.topics import BoxTopics, ledger_topic, up_filter
+from sync.messages import HEALTH_ONLINE, Announcement
+from sync.topics import BoxTopics, health_filter, ledger_topic, up_filter
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 400
+"""Messages of one transaction at most."""
+_LEAST: Final = 16
 _IDLE_S: Final = 1.0
 _AFTER_FAULT_S: Final = 5.0
+ANNOUNCE_AGAIN_MS: Final = 300_000
+"""A broker may say yes and drop it: a box that missed an announcement hears the next one."""
 
 
 @dataclass(slots=True)
@@ -57,6 +63,7 @@ class Receiver:
         *,
         shared: bool = False,
         tick_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         backoff: Backoff | None = None,
     ) -> None:
         """Nothing starts before `run`.
@@ -67,17 +74,19 @@ class Receiver:
             district: Opaque id.
             shared: Share the boxes with other receivers; the broker must know shared subscriptions.
             tick_ms: Milliseconds of a clock that never goes back.
+            now_ms: Milliseconds UTC, shown in proofs.
             backoff: Waits between tries, for broker and store alike.
         """
         self._connect, self._store, self._district = connect, store, district
         self._filter = up_filter(district, shared=shared)
-        self._tick_ms = tick_ms
+        self._tick_ms, self._now_ms = tick_ms, now_ms
+        self._proofs = Proofs(tick_ms())
         self._backoff = Backoff(most_s=10.0) if backoff is None else backoff
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="district-store")
         self._announcement: Announcement | None = None
         self._link: Broker | None = None
         self._pending: deque[Delivery] = deque()
-        self._retry_ms = tick_ms()
+        self._retry_ms = self._announce_ms = tick_ms()
         self._said = ""
         self._woken = asyncio.Event()
         self._closing = False
@@ -124,6 +133,10 @@ class Receiver:
             await self._hear(self._link)
         while self._link is not None and self._announcement is not None and self._pending:
             await self._take(self._link)
+        if self._link is not None and self._announcement is not None:
+            await self._prove(self._link)
+        if self._link is not None and self._announcement is not None and self._tick_ms() >= self._announce_ms:
+            self._announce(self._link, self._announcement)
         waiting = self._link is None or self._announcement is None
         return max(0, self._retry_ms - self._tick_ms()) / 1000 if waiting else _IDLE_S
 
@@ -145,10 +158,13 @@ class Receiver:
             return
         try:
             await link.subscribe(self._filter)
+            with contextlib.suppress(NotAuthorized, BrokerUnreachable):  # tells proofs to boxes with nothing to send
+                await link.subscribe(health_filter(self._district))
         except (BrokerUnreachable, NotAuthorized) as error:
             await link.close()
             self._wait(str(error))
             return
+        self._proofs.begin_again()
         self._link, self._said = link, ""
         self._backoff.reset()
         self.counts.connections += 1
@@ -159,6 +175,7 @@ class Receiver:
     def _announce(self, link: Broker, announcement: Announcement) -> None:
         """Tell every box that the district is there; what has no receipt comes at once."""
         link.publish(ledger_topic(self._district), announcement.to_json(), retain=True)
+        self._announce_ms = self._tick_ms() + ANNOUNCE_AGAIN_MS
 
     def _wait(self, words: str) -> None:
         self._retry_ms = self._tick_ms() + round(self._backoff.next_s() * 1000)
@@ -169,7 +186,11 @@ class Receiver:
     async def _hear(self, link: Broker) -> None:
         gone: Gone | None = None
         for event in link.take():
-            if isinstance(event, Delivery):
+            if isinstance(event, Delivery) and (topics := BoxTopics.of_health(event.topic)) is not None:
+                if topics.district == self._district and event.payload == HEALTH_ONLINE:
+                    self._proofs.changed(topics)
+                link.acknowledge(event.ticket)
+            elif isinstance(event, Delivery):
                 self._pending.append(event)
             elif isinstance(event, Gone):
                 gone = event
@@ -180,7 +201,9 @@ class Receiver:
 
     async def _take(self, link: Broker) -> None:
         """One transaction, then receipts, then acknowledgements. A store that is away leaves the batch as it is."""
-        batch = [self._pending[index] for index in range(min(BATCH, len(self._pending)))]
+        # Half of what is here: its receipts make boxes send more while the other half is stored.
+        size = min(BATCH, max(_LEAST, -(-len(self._pending) // 2)))
+        batch = list(itertools.islice(self._pending, size))
         boxes: dict[str, BoxTopics] = {}
         incoming = []
         for delivery in batch:
@@ -197,8 +220,16 @@ class Receiver:
                 await self._shut_store()
                 self._wait(str(error))
                 return
+            if self._said:
+                logger.info("The store takes results again")
+                self._said = ""
+                self._backoff.reset()
+            if taken.announcement is not None:
+                self._announcement = taken.announcement
+                self._announce(link, taken.announcement)
             for box, receipt in taken.receipts:
                 link.publish(boxes[box].down, receipt.to_json())
+                self._proofs.changed(boxes[box])
             counts = self.counts
             counts.messages += len(incoming)
             counts.envelopes += taken.envelopes
@@ -212,6 +243,22 @@ class Receiver:
             link.acknowledge(delivery.ticket)
             self._pending.popleft()
 
+    async def _prove(self, link: Broker) -> None:
+        """Tell boxes the district's sums of them, where these have changed."""
+        began_ms = self._tick_ms()
+        boxes = self._proofs.due(began_ms)
+        if not boxes:
+            return
+        try:
+            sums = await self._in_thread(lambda: self._store.sums(boxes))
+        except StoreUnavailable as error:
+            await self._shut_store()
+            self._wait(str(error))
+            return
+        told = self._proofs.told(boxes, sums, began_ms=began_ms, now_ms=self._tick_ms(), at_ms=self._now_ms())
+        for topic, payload in told:
+            link.publish(topic, payload, retain=True)
+
     def _log(self, conflicts: int, quarantined: int) -> None:
         if conflicts:
             logger.warning("%d rows are here with other content; the first ones stay", conflicts)
@@ -219,7 +266,9 @@ class Receiver:
             logger.warning("%d messages cannot be read; they are in quarantine", quarantined)
 
     async def _drop(self) -> None:
+        """The connection is over. The store is opened again before the next, lest old generations are announced."""
         link, self._link = self._link, None
+        self._announcement = None
         self._pending.clear()
         if link is not None:
             await link.close()

@@ -11,21 +11,22 @@ from typing import Final
 
 from sqlite_utils import Database, Migrations
 
+from sync.district.mark import KEPT_OPENINGS, History, Opening, read_mark, restored_to, write_mark
+from sync.district.proof import district_side
 from sync.district.store import (
     Batch,
     Clash,
     DistrictCounts,
-    Envelope,
+    Held,
     Incoming,
     Key,
-    Mark,
+    Sums,
     Taken,
-    read_mark,
-    went_back,
-    write_mark,
+    Weighed,
+    conflicting,
 )
 from sync.errors import StoreUnavailable
-from sync.messages import NUMBER_REUSED, Announcement, Row
+from sync.messages import Announcement, Row
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ create table clash(box text not null, epoch blob not null, eseq int not null, ki
 create table counter(name text primary key, n int not null);
 """
 _GENERATION_BYTES: Final = 6
+_BUSY_S: Final = 10
+"""So long is another writer of the file waited for."""
 
 
 @migrations()
@@ -55,6 +58,15 @@ def first(db: Database) -> None:
     for statement in _FIRST.split(";\n"):
         if statement.strip():
             db.conn.execute(statement)
+
+
+@migrations()
+def openings(db: Database) -> None:
+    """Which receiver opened the store at which position: see `sync.district.mark`."""
+    db.conn.execute(
+        "create table opening(seq integer primary key autoincrement, token text not null unique, pos int not null,"
+        " at int not null)"
+    )
 
 
 class SqliteStore:
@@ -67,6 +79,7 @@ class SqliteStore:
         *,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         draw: Callable[[int], bytes] = os.urandom,
+        connect: Callable[[Path], sqlite3.Connection] | None = None,
     ) -> None:
         """Nothing is opened before `open`.
 
@@ -74,44 +87,48 @@ class SqliteStore:
             path: The database.
             mark: A file elsewhere than the database's backups that remembers how far the ledger was.
             now_ms: Milliseconds UTC, for the `at` columns only.
-            draw: Random bytes for the name of a generation.
+            draw: Random bytes for the names of generations and openings.
+            connect: Opens the database in autocommit mode; the file at `path`, if not given.
         """
         self._path, self._mark, self._now_ms, self._draw = path, mark, now_ms, draw
+        self._connect = _connect if connect is None else connect
         self._connection: sqlite3.Connection | None = None
-        self._generation = ""
+        self._history = History((), ())
 
     def open(self) -> Announcement:
         """As `DistrictStore.open`."""
         self.close()
         with _available():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, isolation_level=None, timeout=10, check_same_thread=False)
-            self._connection = connection
+            connection = self._connection = self._connect(self._path)
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
             migrations.apply(Database(connection))
             with self._writing(connection):
-                generations, pos = self._know(connection)
-            self._generation = generations[-1][0]
-            write_mark(self._mark, Mark(self._generation, pos))
-        return Announcement(generations=tuple(generations))
+                pos = self._begin(connection)
+                self._history = _history(connection)
+            write_mark(self._mark, self._history.mark(pos))
+        return self._history.announcement()
 
     def take(self, batch: Sequence[Incoming]) -> Taken:
         """As `DistrictStore.take`."""
         read = Batch(batch)
-        with _available(), self._writing(self._open) as connection:
-            envelopes, rows, clashes = self._write(connection, read)
-            pos = _last_pos(connection)
+        known = self._history.generations
         with _available():
+            with self._writing(self._open) as connection:
+                if _newest_opening(connection) != self._history.token:
+                    self._history = _history(connection)
+                envelopes, rows, clashes = self._write(connection, read)
+                pos = _last_pos(connection)
             # Before any receipt goes out: a receipt beyond the mark would hide a restore.
-            write_mark(self._mark, Mark(self._generation, pos))
+            write_mark(self._mark, self._history.mark(pos))
         return Taken(
-            receipts=read.answers.receipts(self._generation, pos),
+            receipts=read.answers.receipts(self._history.generation, pos),
             envelopes=envelopes,
             rows=rows,
             repeats=read.repeats,
             conflicts=clashes,
             quarantined=len(read.quarantined),
+            announcement=None if known == self._history.generations else self._history.announcement(),
         )
 
     def counts(self) -> DistrictCounts:
@@ -132,6 +149,14 @@ class SqliteStore:
         """As `DistrictStore.digests`."""
         with _available():
             yield from self._open.execute("select box, day, digest from result")
+
+    def sums(self, boxes: Sequence[str]) -> Sums:
+        """As `DistrictStore.sums`."""
+        marks = ",".join("?" * len(boxes))
+        with _available():
+            pos = _last_pos(self._open)
+            found = self._open.execute(f"select box, day, digest from result where box in ({marks})", tuple(boxes))  # noqa: S608  marks only
+            return Sums(self._history.generation, pos, district_side(found))
 
     def rows_of(self, box: str, day: str) -> dict[str, tuple[int, bytes]]:
         """As `DistrictStore.rows_of`."""
@@ -162,53 +187,56 @@ class SqliteStore:
                 connection.execute("rollback")
             raise
 
-    def _know(self, connection: sqlite3.Connection) -> tuple[list[tuple[str, int]], int]:
-        """The generations, oldest first, with a new one if the database went back; and the last position."""
-        query = "select generation, from_pos from generation order by seq"
-        known = connection.execute(query).fetchall()
+    def _begin(self, connection: sqlite3.Connection) -> int:
+        """Note this opening, and a new generation where the database went back. Returns the last position."""
+        generations, before = _history(connection)
         pos = _last_pos(connection)
-        mark = read_mark(self._mark)
-        back = went_back(mark, [name for name, _ in known], pos)
-        if back and mark is not None:
-            logger.warning("The database is older than position %d: a new generation begins at %d", mark.pos, pos)
-        if back or not known:
+        back = restored_to(read_mark(self._mark), generations, before, pos)
+        if back is not None:
+            logger.warning("The database went back: a new generation begins at %d", back)
+        if back is not None or not generations:
             connection.execute(
                 "insert into generation(generation, from_pos, at) values (?, ?, ?)",
-                (self._draw(_GENERATION_BYTES).hex(), pos, self._now_ms()),
+                (self._draw(_GENERATION_BYTES).hex(), pos if back is None else back, self._now_ms()),
             )
-            known = connection.execute(query).fetchall()
-        return known, pos
+        connection.execute(
+            "insert into opening(token, pos, at) values (?, ?, ?)",
+            (self._draw(_GENERATION_BYTES).hex(), pos, self._now_ms()),
+        )
+        return pos
 
     def _write(self, connection: sqlite3.Connection, read: Batch) -> tuple[int, int, int]:
         """Returns how many envelopes and rows are new, and how many conflicts there were."""
         now_ms = self._now_ms()
+        envelopes = rows = conflicts = 0
+        for key, sealed in read.sealed.items():
+            kept = connection.execute(
+                "select digest from ledger where box = ? and epoch = ? and eseq = ?", tuple(key)
+            ).fetchone()
+            if kept is not None:
+                told = connection.execute(
+                    "select kind, id, rev, kept, came from clash where box = ? and epoch = ? and eseq = ?"
+                    " order by rowid",
+                    tuple(key),
+                )
+                read.known(key, kept[0], [Clash(*row) for row in told])
+                continue
+            unpacked = read.unpacked(key)
+            if unpacked is None:
+                continue
+            connection.execute(
+                "insert into ledger(box, epoch, eseq, digest, n, at) values (?, ?, ?, ?, ?, ?)",
+                (*key, sealed.digest, len(unpacked), now_ms),
+            )
+            clashes = _put(connection, key, unpacked, now_ms)
+            read.answers.ok(key, clashes)
+            envelopes += 1
+            rows += len(unpacked)
+            conflicts += len(conflicting(clashes))
         connection.executemany(
             "insert into quarantine(box, digest, why, payload, at) values (?, ?, ?, ?, ?) on conflict do nothing",
             [(*one, now_ms) for one in read.quarantined],
         )
-        envelopes = rows = conflicts = 0
-        for key, envelope in read.envelopes.items():
-            new = connection.execute(
-                "insert into ledger(box, epoch, eseq, digest, n, at) values (?, ?, ?, ?, ?, ?) on conflict do nothing",
-                (*key, envelope.digest, len(envelope.rows), now_ms),
-            ).rowcount
-            if not new:
-                self._known_number(connection, key, envelope, read)
-                continue
-            clashes = []
-            for row in envelope.rows:
-                clash = _put(connection, key.box, row, now_ms)
-                if clash is not None:
-                    clashes.append(clash)
-            connection.executemany(
-                "insert into clash(box, epoch, eseq, kind, id, rev, kept, came, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " on conflict do nothing",
-                [(*key, *clash, now_ms) for clash in clashes],
-            )
-            read.answers.ok(key, clashes)
-            envelopes += 1
-            rows += len(envelope.rows)
-            conflicts += sum(clash.kind == "conflict" for clash in clashes)
         if read.repeats:
             connection.execute(
                 "insert into counter(name, n) values ('repeats', ?) on conflict(name) do update set n = n + excluded.n",
@@ -216,37 +244,50 @@ class SqliteStore:
             )
         return envelopes, rows, conflicts
 
-    def _known_number(self, connection: sqlite3.Connection, key: Key, envelope: Envelope, read: Batch) -> None:
-        """The same content is a repeat, and is told what it was told before; other content is a mistake."""
-        kept = connection.execute(
-            "select digest from ledger where box = ? and epoch = ? and eseq = ?", tuple(key)
-        ).fetchone()[0]
-        if kept != envelope.digest:
-            read.answers.refused(key, NUMBER_REUSED)
-            return
-        told = connection.execute(
-            "select kind, id, rev, kept, came from clash where box = ? and epoch = ? and eseq = ?", tuple(key)
-        )
-        read.answers.ok(key, [Clash(*row) for row in told])
-        read.repeats += 1
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
 
 
-def _put(connection: sqlite3.Connection, box: str, row: Row, now_ms: int) -> Clash | None:
-    """The newer revision wins, in whatever order they come; the same one with other content stays out."""
-    value = row.digest
-    known = connection.execute("select rev, digest from result where id = ?", (row.id,)).fetchone()
-    if known is not None and known[0] >= row.rev:
-        if known[0] == row.rev and known[1] == value:
-            return None
-        kind = "conflict" if known[0] == row.rev else "behind"
-        return Clash(kind, row.id, known[0], known[1], value)
-    connection.execute(
+def _put(connection: sqlite3.Connection, key: Key, rows: Sequence[Row], now_ms: int) -> list[Clash]:
+    """Weigh the rows of one envelope against what is there, and write what is newer. Returns what clashed."""
+    held = {}
+    for row in rows:
+        found = connection.execute("select rev, box, day, digest from result where id = ?", (row.id,)).fetchone()
+        if found is not None:
+            held[row.id] = Held(*found)
+    weighed = Weighed(held)
+    clashes, history = [], []
+    for row in rows:
+        clash = weighed.weigh(key.box, row, row.digest)
+        if clash is not None:
+            clashes.append(clash)
+        elif row.id in weighed.written and weighed.written[row.id][1] is row:
+            history.append((row.id, row.rev, key.box, now_ms))
+    connection.executemany(
         "insert into result(id, rev, box, day, body, digest) values (?, ?, ?, ?, ?, ?) on conflict(id) do update set"
         " rev = excluded.rev, box = excluded.box, day = excluded.day, body = excluded.body, digest = excluded.digest",
-        (row.id, row.rev, box, row.day, row.body, value),
+        [(row.id, row.rev, box, row.day, row.body, value) for box, row, value, _ in weighed.written.values()],
     )
-    connection.execute("insert into history(id, rev, box, at) values (?, ?, ?, ?)", (row.id, row.rev, box, now_ms))
-    return None
+    connection.executemany("insert into history(id, rev, box, at) values (?, ?, ?, ?)", history)
+    connection.executemany(
+        "insert into clash(box, epoch, eseq, kind, id, rev, kept, came, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " on conflict do nothing",
+        [(*key, *clash, now_ms) for clash in clashes],
+    )
+    return clashes
+
+
+def _history(connection: sqlite3.Connection) -> History:
+    generations = connection.execute("select generation, from_pos from generation order by seq").fetchall()
+    newest = connection.execute("select token, pos from opening order by seq desc limit ?", (KEPT_OPENINGS,)).fetchall()
+    return History(tuple(generations), tuple(Opening(*one) for one in reversed(newest)))
+
+
+def _newest_opening(connection: sqlite3.Connection) -> str:
+    found = connection.execute("select token from opening order by seq desc limit 1").fetchone()
+    return "" if found is None else str(found[0])
 
 
 def _last_pos(connection: sqlite3.Connection) -> int:

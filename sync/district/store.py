@@ -1,17 +1,14 @@
 """What any store of the district does, whatever its database.
 
-Here is what they share: reading a batch, answering it, and the mark outside the database that notices a restore.
+Here is what they share: reading a batch, weighing its rows against what is there, and answering.
 """
 
-import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from sync.errors import Unreadable
-from sync.messages import NUMBER_REUSED, VERSION, Announcement, Receipt, Row, digest, number, ranges, unpack
+from sync.messages import NUMBER_REUSED, VERSION, Announcement, DaySum, Receipt, Row, digest, number, ranges, unpack
 
 
 class Incoming(NamedTuple):
@@ -29,11 +26,11 @@ class Key(NamedTuple):
     eseq: int
 
 
-class Envelope(NamedTuple):
-    """A readable envelope."""
+class Sealed(NamedTuple):
+    """An envelope of which only the header was read."""
 
     digest: bytes
-    rows: list[Row]
+    payload: bytes
 
 
 class Quarantined(NamedTuple):
@@ -68,6 +65,18 @@ class Taken(NamedTuple):
     repeats: int
     conflicts: int
     quarantined: int
+    announcement: Announcement | None = None
+    """The district's generations, where they are others than this store last said."""
+
+
+class Sums(NamedTuple):
+    """The district's sums, and of which moment they are."""
+
+    generation: str
+    pos: int
+    """The last position when they were read; rows beyond it may be in them already."""
+    days: dict[str, dict[str, DaySum]]
+    """By box and day; a box without results is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +110,9 @@ class DistrictStore(Protocol):
 
     def digests(self) -> Iterator[tuple[str, str, bytes]]:
         """(box, day, row digest) of every result, for the proof."""
+
+    def sums(self, boxes: Sequence[str]) -> Sums:
+        """The sums of these boxes, read together."""
 
     def rows_of(self, box: str, day: str) -> dict[str, tuple[int, bytes]]:
         """(rev, digest) of each result of one box and day by id."""
@@ -145,15 +157,42 @@ class Answers:
 
 
 class Batch:
-    """A batch, read: each envelope once, what cannot be read apart, and the answers so far."""
+    """A batch: each envelope once by its header, what has none apart, and the answers so far.
+
+    Envelopes are unpacked only when asked for: what the ledger knows by number and digest is never unpacked again.
+    """
 
     def __init__(self, incoming: Sequence[Incoming]) -> None:
-        self.envelopes: dict[Key, Envelope] = {}
+        self.sealed: dict[Key, Sealed] = {}
         self.quarantined: list[Quarantined] = []
         self.answers = Answers()
         self.repeats = 0
         for one in incoming:
             self._read(one)
+
+    def unpacked(self, key: Key) -> list[Row] | None:
+        """The rows of one envelope; None if they cannot be read: then it is refused and in quarantine."""
+        sealed = self.sealed[key]
+        try:
+            return unpack(sealed.payload)
+        except Unreadable as error:
+            self.answers.refused(key, str(error))
+            self.quarantined.append(Quarantined(key.box, sealed.digest, str(error), sealed.payload))
+            return None
+
+    def known(self, key: Key, kept: bytes, clashes: Sequence[Clash]) -> None:
+        """The ledger has this number: the same content is told what it was told before, other content is refused.
+
+        Args:
+            key: The number.
+            kept: The digest that the ledger has.
+            clashes: What was told.
+        """
+        if kept != self.sealed[key].digest:
+            self.answers.refused(key, NUMBER_REUSED)
+            return
+        self.answers.ok(key, clashes)
+        self.repeats += 1
 
     def _read(self, one: Incoming) -> None:
         whole = digest(one.payload)
@@ -164,61 +203,56 @@ class Batch:
             self.quarantined.append(Quarantined(one.box, whole, str(error), one.payload))
             return
         key = Key(one.box, told.epoch, told.eseq)
-        known = self.envelopes.get(key)
-        if known is not None:
-            if known.digest == whole:
-                self.repeats += 1
-            else:
-                self.answers.refused(key, NUMBER_REUSED)
-            return
-        try:
-            self.envelopes[key] = Envelope(whole, unpack(one.payload))
-        except Unreadable as error:
-            self.answers.refused(key, str(error))
-            self.quarantined.append(Quarantined(one.box, whole, str(error), one.payload))
+        before = self.sealed.get(key)
+        if before is None:
+            self.sealed[key] = Sealed(whole, one.payload)
+        elif before.digest == whole:
+            self.repeats += 1
+        else:
+            self.answers.refused(key, NUMBER_REUSED)
 
 
-class Mark(NamedTuple):
-    """How far the ledger was, as remembered outside the database."""
+class Held(NamedTuple):
+    """A result as the district has it."""
 
-    generation: str
-    pos: int
-
-
-def read_mark(path: Path | None) -> Mark | None:
-    """The mark; None if there is none, or it cannot be read."""
-    if path is None:
-        return None
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return Mark(str(told["generation"]), int(told["pos"]))
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    rev: int
+    box: str
+    day: str
+    digest: bytes
 
 
-def write_mark(path: Path | None, mark: Mark) -> None:
-    """Remember, durably and whole or not at all.
+class Weighed:
+    """What rows do to the results that are there: the newer revision wins, in whatever order they come.
 
-    Raises:
-        OSError: The disk says no.
+    The same revision with other content stays out. Rows are weighed in the order in which they came.
     """
-    if path is None:
-        return
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(mark._asdict(), file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+
+    def __init__(self, held: Mapping[str, Held]) -> None:
+        """`held` has every result that is there of the ids that will be weighed."""
+        self._held = dict(held)
+        self.written: dict[str, tuple[str, Row, bytes, int]] = {}
+        """What is to be written by id: box, row, its digest, and how many revisions were taken on the way."""
+
+    def weigh(self, box: str, row: Row, value: bytes) -> Clash | None:
+        """Take one row with its digest, or tell what it clashes with."""
+        there = self._held.get(row.id)
+        if there is not None and there.rev >= row.rev:
+            if there.rev > row.rev:
+                return Clash("behind", row.id, there.rev, there.digest, value)
+            return None if there.digest == value else Clash("conflict", row.id, there.rev, there.digest, value)
+        taken = self.written[row.id][3] + 1 if row.id in self.written else 1
+        self.written[row.id] = (box, row, value, taken)
+        self._held[row.id] = Held(row.rev, box, row.day, value)
+        return None
 
 
-def went_back(mark: Mark | None, generations: Sequence[str], pos: int) -> bool:
-    """Whether the database is older than what was once receipted out of it: it was restored, or begun anew."""
-    return mark is not None and (pos < mark.pos or mark.generation not in generations)
+def conflicting(clashes: Iterable[Clash]) -> list[Clash]:
+    """Those that are about the same revision."""
+    return [clash for clash in clashes if clash.kind == "conflict"]
 
 
 def _receipt(epoch: bytes, answer: _Answer, generation: str, pos: int) -> Receipt:
-    conflicts = [clash for clash in answer.clashes if clash.kind == "conflict"]
+    conflicts = conflicting(answer.clashes)
     return Receipt(
         v=VERSION,
         epoch=epoch.hex(),

@@ -10,12 +10,13 @@ class DeskReader(ReaderProcess):
 
     def __init__(self, on_answer: Callable[[Answer], None]) -> None:
         super().__init__((), on_answer)
-        self._tell = on_answer
+        self.tell = on_answer
         self.asked: list[Job] = []
         self.open: list[Job] = []
         self.said: dict[str, str | None] = {}
         """What it reads in fields of a kind; 7 where nothing is given."""
         self.sure = True
+        self.version = "fake/1"
 
     def ask(self, job: Job) -> None:
         """As `ReaderProcess`."""
@@ -32,5 +33,5 @@ class DeskReader(ReaderProcess):
         jobs, self.open = self.open, []
         for job in jobs:
             value = self.said.get(job.request["kind"], "7")
-            self._tell(Answer(job.id, value, 0.97, self.sure, (("1", 0.02),), (), "fake/1"))
+            self.tell(Answer(job.id, value, 0.97, self.sure, (("1", 0.02),), (), self.version or ""))
         return len(jobs)

@@ -37,6 +37,8 @@ class Hub:
         self.acknowledges = True
         self.denied: dict[str, int | None] = {}
         """Topics nobody may publish to, with MQTT 5's reason, or None for a plain yes that delivers nothing."""
+        self.refused_topics: set[str] = set()
+        """Topics that nobody may subscribe to."""
         self.let_in = True
         self.published: list[tuple[str, bytes]] = []
         self._links: dict[str, HubBroker] = {}
@@ -168,6 +170,8 @@ class HubBroker:
         """As `Broker`."""
         if self.over:
             raise BrokerUnreachable("gone")
+        if self.hub.refused_topics.intersection(topics):
+            raise NotAuthorized("not this topic")
         self.hub.subscribed(self, topics)
 
     def take(self) -> list[BrokerEvent]:

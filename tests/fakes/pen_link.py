@@ -1,4 +1,4 @@
-"""A link to a pen that answers as pens do: a hello, settings, yes to its clock and the notes; it writes when told."""
+"""A link to a pen that answers as pens do: a hello, settings, yes to its clock and the notes; its memory is empty."""
 
 from devices.errors import LinkError
 from devices.neo.framing import Deframer, Frame
@@ -12,6 +12,7 @@ from devices.neo.messages import (
 )
 from devices.neo.messages_control import PasswordReply, PasswordRequest, PasswordStatus, SetSetting, SettingAnswer
 from devices.neo.messages_ink import CountedDot, CountedDown, CountedPage, CountedUp, DotRecord
+from devices.neo.messages_memory import MemoryNotesReply, MemoryNotesRequest
 from devices.neo.wire import Message, NoteAddress, to_frame
 from devices.transport import Arrival
 from recognition.pages import UNIT_MM, PageAddress
@@ -106,6 +107,8 @@ class PenLink:
             self._say(SettingAnswer(made.kind, 0))
         elif asked.command == NotesOfInterest.COMMAND:
             self._say(NotesOfInterestReply())
+        elif asked.command == MemoryNotesRequest.COMMAND:
+            self._say(MemoryNotesReply(()))
 
     def _say(self, message: Message) -> None:
         self._arrived.append(Arrival(self.at_ms, to_frame(message)))

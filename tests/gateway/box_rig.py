@@ -16,7 +16,7 @@ from gateway.box import Box
 from gateway.clock import now_ms
 from gateway.roster import Pupil
 from gateway.service import Service
-from gateway.settings import BoxSettings, PensSettings, RadioSettings, Settings
+from gateway.settings import BoxSettings, DiskSettings, PensSettings, RadioSettings, Settings
 from gateway.store import Store
 from tests.fakes.pen_link import PenLink
 from tests.gateway.rig import KEY, mac
@@ -25,13 +25,14 @@ from tests.gateway.rig import KEY, mac
 class House:
     """A box, its beats, its errands."""
 
-    def __init__(self, folder: Path, *, password_file: str = "") -> None:
+    def __init__(self, folder: Path, *, password_file: str = "", disk: DiskSettings | None = None) -> None:
         self.settings = Settings(
             box=BoxSettings(folder=folder, language="en"),
             radio=RadioSettings(adapters=()),
             pens=PensSettings(password_file=password_file),
+            disk=DiskSettings() if disk is None else disk,
         )
-        self.store = Store(self.settings.database)
+        self.store = Store(self.settings.database, mend=True)
         self.box = Box(self.settings, self.store, "00112233aabbccdd")
         self.app = App(self.box)
         self.handlers = Service(self.box).handlers()
@@ -84,9 +85,9 @@ class House:
         said: Mapping[str, Any] = await self.handlers[do](request)
         return said
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What is committed."""
-        return [tuple(row) for row in self.store.reader.execute(query)]
+        return [tuple(row) for row in self.store.reader.execute(query, values)]
 
     async def close(self) -> None:
         """Let the store go."""

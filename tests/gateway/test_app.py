@@ -110,6 +110,7 @@ async def test_a_grade_that_cannot_be_written_does_not_end_the_gateway_and_is_wr
     desk = house.box.desk
     assert desk.answers is not None
     desk.answers.marked[1, "q1"].due_ms = 0
+    desk.reader.version = "fake/1"
     await house.beat()
     await refuse_writes(house, refuse=True)
     desk.reader._on_answer(Answer(1, "7", 0.97, True, (), (), "fake/1"))

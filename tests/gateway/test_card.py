@@ -8,6 +8,7 @@ import pytest
 
 from gateway.card import CardWatch
 from gateway.clock import now_ms
+from gateway.journal import Batch
 from recognition.sheets import bundled, load
 from tests.gateway.box_rig import House
 from tests.gateway.rig import CARD, PAGE1, Clock, mac, piece
@@ -111,3 +112,15 @@ async def test_a_tick_of_one_dot_is_a_tick(house: House) -> None:
     watch = CardWatch(house.store, Clock())
     x, y = middle(9)
     assert watch.seat_of(piece(mac(1), CARD, (x + 2, y + 2), 1, dots=1)) == 9
+
+
+async def test_a_tick_out_of_a_pens_memory_counts_only_if_it_was_made_in_this_window(house: House) -> None:
+    clock = Clock()
+    watch = CardWatch(house.store, clock)
+    from_ms = clock.ms - 60_000
+    old = piece(mac(1), CARD, middle(5), from_ms - 1, how="memory")
+    unknown = piece(mac(2), CARD, middle(6), from_ms + 1, how="memory")
+    unknown.time_known = False
+    made_now = piece(mac(3), CARD, middle(7), from_ms + 1, how="memory")
+    assert await watch.take(Batch(1, clock.ms, closed=[old, unknown, made_now]), from_ms)
+    assert watch.settled.bound == {mac(3): 7}

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway import control
+from gateway import control, doctor
+from gateway.backup import join_aside
+from gateway.disk import Disk
 from gateway.doctor import Finding, examine
-from gateway.settings import BoxSettings, RadioSettings, Settings, SyncSettings
+from gateway.settings import BoxSettings, DiskSettings, RadioSettings, Settings, SyncSettings
 from gateway.store import Store
 from tests.gateway.box_rig import House
+from tests.gateway.small_disk import fill_up, small_disk
+from tests.gateway.stores import filled, hurt
 
 
 def examined(settings: Settings) -> dict[str, Finding]:
@@ -72,3 +76,43 @@ async def test_a_running_gateway_s_warnings_are_findings(tmp_path: Path) -> None
     assert found["gateway.store.not_durable"].verdict == "fail"
     server.close()
     await house.close()
+
+
+def test_a_clock_that_was_never_set_is_a_fault_with_its_cure_and_the_lesson_runs_all_the_same() -> None:
+    """Field case 13."""
+    (found,) = doctor._clock(Settings(), trusted=lambda: False)
+    assert (found.id, found.verdict) == ("clock", "fail")
+    assert "not set" in found.sentence
+    assert found.cure
+    (found,) = doctor._clock(Settings(), trusted=lambda: True)
+    assert found.verdict == "ok"
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_short_of_room_is_told_with_its_cure(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", 8) as folder:
+        keep = DiskSettings(low_mb=3, reserve_mb=1)
+        settings = replace(on(folder), disk=keep)
+        Store(settings.database).close()
+        watched = Disk(folder, low_mb=keep.low_mb, reserve_mb=keep.reserve_mb)
+        watched.look()
+        assert examined(settings)["disk"].verdict == "ok"
+        fill_up(folder, leave_bytes=2 << 20)
+        watched.look()
+        assert examined(settings)["disk.low"].verdict == "fail"
+        fill_up(folder)
+        watched.look()
+        found = examined(settings)["disk.full"]
+        assert (found.verdict, "by itself" in found.cure) == ("fail", True)
+
+
+def test_a_damaged_store_that_was_put_aside_is_told_until_it_is_joined(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    hurt(path, "zeroed")
+    assert examined(on(tmp_path))["database"].verdict == "fail"
+    Store(path, mend=True).close()
+    found = examined(on(tmp_path))
+    assert found["database"].verdict == "ok"
+    assert (found["store.damaged"].verdict, "--salvage" in found["store.damaged"].cure) == ("fail", True)
+    join_aside(path)
+    assert "store.damaged" not in examined(on(tmp_path))

@@ -259,18 +259,33 @@ async def test_a_reader_that_hangs_does_not_hold_the_stop_and_its_ink_is_unsure(
     await asyncio.to_thread(room.store.close)
 
 
-async def test_a_late_answer_of_an_ended_lesson_changes_nothing(tmp_path: Path) -> None:
+async def test_an_answer_that_comes_after_the_stop_is_a_new_revision_of_that_lesson_alone(tmp_path: Path) -> None:
     room = class_at(tmp_path, stop_s=0.05)
     await room.start()
     await room.write(1, PAGE1, Q1)
     room.clock.ms += 2_000
     await room.think()
-    await room.desk.stop()
+    first = (await room.desk.stop())["lesson"]
+    assert room.grades()[1, "q1"] == ("unsure", None)
     await room.desk.start(DEMO)
-    before = room.count("grade")
     room.reader.answer()
-    assert not await room.desk.write()
-    assert room.count("grade") == before
+    assert await room.desk.write()
+    rows = room.store.reader.execute("select lesson, rev, state from grade where field = 'q1' and rev > 1").fetchall()
+    assert [tuple(row) for row in rows] == [(first, 2, "answered")]
+    await asyncio.to_thread(room.store.close)
+
+
+async def test_a_lesson_is_not_stopped_twice_at_once(tmp_path: Path) -> None:
+    room = class_at(tmp_path, stop_s=0.05)
+    await room.start()
+    await room.write(1, PAGE1, Q1)
+    room.clock.ms += 2_000
+    await room.think()
+    stopping = asyncio.create_task(room.desk.stop())
+    await asyncio.sleep(0)
+    with pytest.raises(WrongUse, match="No lesson"):
+        await room.desk.stop()
+    await stopping
     await asyncio.to_thread(room.store.close)
 
 
@@ -303,8 +318,7 @@ async def test_a_loss_that_its_grade_does_not_know_is_seen_after_a_restart(room:
     await room.start()
     await room.write(1, PAGE1, Q1)
     await room.read()
-    room.desk.answers = None  # the gateway dies after the commit and before the grade
-    await room.beat(losses=[(mac(1), LossSeen(T0 + 90, T0 + 95, 4, "counter_gap", PAGE1))])
+    await room.commit(losses=[(mac(1), LossSeen(T0 + 90, T0 + 95, 4, "counter_gap", PAGE1))])
     room.new_desk()
     await room.desk.restore()
     await room.read()
@@ -326,11 +340,12 @@ async def test_grades_that_could_not_be_written_are_written_later(room: Class) -
     await room.think()
     room.reader.answer()
 
-    await room.store.run(lambda db: db.conn.execute("pragma query_only = 1"))
+    other = sqlite3.connect(room.store.path, isolation_level=None)
+    other.execute("begin immediate")
     with pytest.raises(sqlite3.OperationalError):
         await room.desk.write()
     assert room.desk.grades == {}
-    await room.store.run(lambda db: db.conn.execute("pragma query_only = 0"))
+    other.close()
     assert await room.desk.write()
     assert room.grades() == {(1, "q1"): ("answered", "7")}
     assert room.count("grade") == room.count("fresh") == 1

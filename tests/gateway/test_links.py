@@ -206,7 +206,7 @@ async def test_a_spare_pen_that_is_bound_before_it_is_linked_has_a_gap_until_its
     await house.ask("pens_bind", pairs=[[mac(9), 1]])
     assert house.box.linking.links.windows.keys() == {mac(9)}
     await house.link(mac(9))
-    assert house.rows("select pen, cause from loss") == [(mac(9), "link_lost")]
+    assert house.rows("select pen, cause from loss") == [(mac(9), "memory_unread")]
 
 
 async def test_a_pen_tells_of_itself_and_a_low_battery_is_seen(house: House) -> None:

@@ -83,3 +83,10 @@ def test_a_forgotten_pen_has_no_seat_and_is_not_adopted(db: Database) -> None:
         assert not pens.forget(db, pen=A, at_ms=11)
     assert pens.current(db) == {}
     assert db["pen"].count_where("adopted_ms is not null") == 0
+
+
+def test_the_seats_of_a_pen_in_a_span_are_those_that_held_it_at_some_moment_of_it() -> None:
+    held = Bindings([(A, 1, 100, 200), (A, 2, 200, 300), (A, 1, 400, None), (B, 3, 0, None)])
+    spans = ((0, 99), (0, 100), (199, 200), (200, 299), (300, 399), (300, 400), (0, 1_000))
+    assert [held.seats_of(A, *span) for span in spans] == [set(), {1}, {1, 2}, {2}, set(), {1}, {1, 2}]
+    assert held.seats_of(C, 0, 1_000) == set()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlite_utils import Database
 
@@ -12,7 +13,8 @@ from gateway import results
 from gateway.reading import Answer
 from gateway.schema import migrations
 from recognition.grading import Grade
-from sync.messages import result_id
+from sync import outbox
+from sync.messages import Result, result_id
 from sync.outbox import migrations as outbox_migrations
 from tests.gateway.rig import T0
 
@@ -118,3 +120,58 @@ def test_two_installations_never_share_a_result(db: Database) -> None:
     write(db, GRADED)
     write(db, GRADED, replace(CONTEXT, installation="ffeeddccbbaa9988"))
     assert count(db, "result") == 2
+
+
+def raised(db: Database, to: int) -> None:
+    """The outbox sends what it has again, above the district's revision."""
+    body = db.conn.execute("select body from result").fetchone()[0]
+    with db.atomic():
+        outbox.put(db, msgspec.structs.replace(Result.from_body(body), rev=to))
+
+
+def test_a_revision_that_the_outbox_raised_gets_a_grade_row_that_says_so(db: Database) -> None:
+    write(db, GRADED)
+    raised(db, 7)
+    with db.atomic():
+        assert results.explain_raised(db, now_ms=T0 + 9) == 1
+        assert results.explain_raised(db, now_ms=T0 + 9) == 0
+    rows = db.conn.execute(
+        "select rev, state, value, points, decided_by, why, at_ms from grade order by rev"
+    ).fetchall()
+    assert rows == [
+        (1, "answered", "7", 1.0, "machine", '["ok"]', T0),
+        (7, "answered", "7", 1.0, "machine", '["ok", "raised"]', T0 + 9),
+    ]
+
+
+def test_the_next_grade_is_above_grades_and_outbox_alike_and_leaves_no_revision_unexplained(db: Database) -> None:
+    write(db, GRADED)
+    raised(db, 7)
+    assert write(db, replace(GRADED, ink="cd" * 16)) == 8
+    assert [r[0] for r in db.conn.execute("select rev from grade order by rev")] == [1, 7, 8]
+    assert db.conn.execute("select rev from result").fetchone() == (8,)
+    sent = [json.loads(r[0])["rev"] for r in db.conn.execute("select row from fresh order by seq")]
+    assert sent == [1, 7, 8]
+
+
+def test_the_same_grade_after_a_raise_is_still_the_same(db: Database) -> None:
+    write(db, GRADED)
+    raised(db, 7)
+    assert write(db, GRADED, at=5000) == 0
+    assert db.conn.execute("select count(*), max(rev) from grade").fetchone() == (2, 7)
+
+
+@pytest.mark.parametrize(
+    "grade", [replace(GRADE, coverage=0.0), replace(GRADE, reasons=("ink_missing",))], ids=["coverage", "reasons"]
+)
+def test_why_it_is_in_doubt_is_part_of_what_a_grade_says(db: Database, grade: Grade) -> None:
+    write(db, GRADED)
+    assert write(db, replace(GRADED, grade=grade)) == 2
+
+
+def test_the_district_is_told_the_true_time_where_it_is_known(db: Database) -> None:
+    wrong = replace(CONTEXT, clock_trusted=False, ahead_ms=3_600_000)
+    write(db, GRADED, wrong)
+    body = json.loads(db.conn.execute("select body from result").fetchone()[0])
+    assert (body["at_ms"], body["clock"]) == (T0 + 3_600_000, "trusted")
+    assert db.conn.execute("select at_ms, clock from grade").fetchone() == (T0, 0), "rows keep the box's time"

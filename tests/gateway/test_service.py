@@ -78,6 +78,7 @@ async def test_the_list_of_pens_has_the_bound_by_seat_then_the_heard(house: Hous
     assert listed[0]["model"] == "NWP-F51"
     assert listed[1]["reason"] == "pen.not_heard"
     assert all(row["adopted"] for row in listed)
+    assert [row["memory"] for row in listed] == [{"strokes": 0, "percent": 0, "why": None}, None]
 
 
 async def test_the_status_counts_what_there_is(house: House) -> None:
@@ -93,6 +94,8 @@ async def test_the_status_counts_what_there_is(house: House) -> None:
     assert set(said["linked_together_s"]) == {"1", "2"}
     assert said["warnings"] == []
     assert said["reader_pid"] is None
+    assert (said["pens_with_memory"], said["strokes_in_pens"]) == (0, 0)
+    assert said["store_set_back"] is None
 
 
 async def test_a_lesson_from_start_to_list(house: House) -> None:
@@ -102,7 +105,7 @@ async def test_a_lesson_from_start_to_list(house: House) -> None:
     (runs,) = (await house.ask("lesson_list"))["lessons"]
     assert runs["stopped_ms"] is None
     stopped = await house.ask("lesson_stop")
-    assert stopped == {"lesson": started["lesson"], "answers": 2 * len(FIELDS)}
+    assert stopped == {"lesson": started["lesson"], "answers": 2 * len(FIELDS), "seconds": stopped["seconds"]}
     (ended,) = (await house.ask("lesson_list"))["lessons"]
     assert (ended["answers"], ended["seats"]) == (2 * len(FIELDS), 2)
     assert ended["stopped_ms"] >= ended["started_ms"]

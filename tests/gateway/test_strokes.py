@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.events import Dot, Lost, Oddity, PageChanged, PenDown, PenEvent, PenUp, StrokeBroken
-from gateway.strokes import PenInk
+from devices.events import Dot, Lost, Oddity, OfflineStroke, PageChanged, PenDown, PenEvent, PenUp, StrokeBroken
+from gateway.strokes import OutOfMemory, PenClock, PenInk
 from recognition.pages import PageAddress
 
 PEN = "9C:7B:D2:00:00:01"
@@ -149,3 +150,53 @@ def test_whatever_a_pen_says_every_dot_on_a_page_is_in_a_piece(events: list[PenE
     assert sum(loss.events or 0 for loss in ink.losses) == sum(e.events for e in events if isinstance(e, Lost))
     assert all(loss.from_ms <= loss.to_ms for loss in ink.losses)
     assert all(0 <= p.pen_ms <= 2**62 for p in ink.closed)
+
+
+# -- out of memory
+
+
+def offline(down_ms: int, dots: int, *, page: int = 1, x: int = 100) -> OfflineStroke:
+    """A stroke in a pen's memory."""
+    made = tuple(Dot(down_ms + 10 * i, x, 200, 300, 90, 90, 0) for i in range(dots))
+    up_ms = down_ms + 10 * (dots - 1)
+    where = PageChanged(3, 27, 603, page)
+    return OfflineStroke(page=where, tip="pen", color=0, down_ms=down_ms, up_ms=up_ms, dots=made)
+
+
+def test_a_stroke_out_of_memory_keeps_its_time_and_is_cut_like_a_live_one() -> None:
+    made = OutOfMemory("A", piece_dots=4, wrong=None).pieces(offline(T0 - 60_000, 10), transfer=1, at_ms=T0)
+    assert [(p.number, len(p.rows), p.ended, p.how, p.time_known) for p in made] == [
+        (0, 4, "cut", "memory", True),
+        (1, 4, "cut", "memory", True),
+        (2, 2, "up", "memory", True),
+    ]
+    assert {p.down_ms for p in made} == {p.pen_ms for p in made} == {T0 - 60_000}
+    assert made[1].rows[0][3] == 40, "ms since the pen-down of the stroke"
+    assert [p.twin for p in made] == [0, 1, 0], "a pen that rests makes pieces that are alike"
+
+
+def test_a_repeated_transfer_counts_its_twins_anew() -> None:
+    reader = OutOfMemory("A", piece_dots=400, wrong=None)
+    first = [reader.pieces(offline(T0, 3), transfer=1, at_ms=T0)[0] for _ in range(2)]
+    again = [reader.pieces(offline(T0, 3), transfer=2, at_ms=T0)[0] for _ in range(2)]
+    assert [p.twin for p in first] == [p.twin for p in again] == [0, 1]
+    assert [p.number for p in first] == [p.number for p in again] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("pen_ms", "wrong", "down_ms", "known"),
+    [
+        (T0 - 5_000, None, T0 - 5_000, True),
+        (300, None, T0, False),  # a clock that was never set
+        (T0 + 9_000, None, T0, False),  # nobody wrote that yet
+        (300, PenClock(T0 - 100, 10_300), T0 - 10_100, False),  # ten seconds before the hello that showed it wrong
+        (T0 - 70_000, PenClock(T0 - 100, T0 - 60_100), T0 - 10_000, False),
+        (T0 - 50, PenClock(T0 - 100, T0 - 60_100), T0 - 50, True),  # since the clock was set
+        (T0 - 50, PenClock(T0 - 100, T0 + 60_000), T0 - 60_150, False),  # before or after: nobody knows
+    ],
+)
+def test_a_time_from_before_the_clock_was_set_is_not_known(
+    pen_ms: int, wrong: PenClock | None, down_ms: int, *, known: bool
+) -> None:
+    (made,) = OutOfMemory("A", piece_dots=400, wrong=wrong).pieces(offline(pen_ms, 2), transfer=1, at_ms=T0)
+    assert (made.down_ms, made.time_known, made.pen_ms) == (down_ms, known, pen_ms)

@@ -1,6 +1,7 @@
 """A real mosquitto on a free port of loopback, for the full tests: MQTT 5, an access list, shared subscriptions."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -12,8 +13,6 @@ _CONFIG = """listener {port} 127.0.0.1
 allow_anonymous true
 acl_file {acl}
 user root
-persistence false
-max_queued_messages 0
 log_type error
 """
 _ACCESS = """topic readwrite inkgate/v1/+/ledger
@@ -30,10 +29,10 @@ def find() -> str | None:
 
 
 class Mosquitto:
-    """One broker process."""
+    """One broker process. `kill` is kill -9; `start` begins again on the same port with what the folder holds."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, more: str = "persistence false\nmax_queued_messages 0\n") -> None:
+        self.folder, self.more = folder, more
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = int(found.getsockname()[1])
@@ -44,12 +43,18 @@ class Mosquitto:
         """HOST:PORT."""
         return f"127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start it and wait until it takes connections."""
-        access, config = self.folder / "access", self.folder / "mosquitto.conf"
+    def configure(self) -> str:
+        """The configuration file's text."""
+        access = self.folder / "access"
         access.write_text(_ACCESS, encoding="utf-8")
         access.chmod(0o644)
-        config.write_text(_CONFIG.format(port=self.port, acl=access), encoding="utf-8")
+        return _CONFIG.format(port=self.port, acl=access) + self.more
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config = self.folder / "mosquitto.conf"
+        config.write_text(self.configure(), encoding="utf-8")
         program = find()
         assert program is not None
         with (self.folder / "log").open("ab") as log:
@@ -65,9 +70,16 @@ class Mosquitto:
             else:
                 return
 
-    def stop(self) -> None:
-        """End it."""
+    def reload(self) -> None:
+        """Read the access list again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def kill(self, *, wipe: bool = False) -> None:
+        """End it at once; forget everything if `wipe`."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
+        if wipe:
+            (self.folder / "mosquitto.db").unlink(missing_ok=True)

@@ -133,3 +133,21 @@ async def test_a_restored_box_sends_its_own_content_above_the_districts(rig: Rig
     await rig.drain(10_000)
     assert rig.box.revisions() == {result(1).id: 2} == rig.in_district()
     assert rig.publisher.status().raised == 1
+
+
+async def test_a_receiver_that_dies_between_taking_and_committing_gets_it_again_and_stores_it_once(rig: Rig) -> None:
+    """Field case 28."""
+    receiver = rig.start_district()
+    await rig.run(200)
+    rig.box.put(*(result(n) for n in range(150)))
+    rig.publisher.wake()
+    await rig.publisher.step()
+    assert receiver._link is not None
+    await receiver._hear(receiver._link)
+    assert receiver._pending, "received"
+    await rig.kill_district()
+    assert rig.in_district() == {}, "not committed"
+    rig.start_district()
+    await rig.drain(10_000)
+    assert rig.in_district() == rig.box.revisions()
+    assert rig.publisher.status().refused == 0

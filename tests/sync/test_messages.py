@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 
 from sync.errors import Unreadable
 from sync.messages import (
+    MAX_PROOF_DAYS,
     MAX_ROWS,
     MAX_UNPACKED_BYTES,
     Announcement,
+    DaySum,
+    Proof,
     Receipt,
     Result,
     Row,
@@ -286,3 +289,39 @@ def test_the_sum_of_a_day_does_not_care_for_order(digests: list[bytes], chance: 
     assert day_sum(shuffled) == day_sum(digests)
     assert day_sum(digests).rows == len(digests)
     assert len(day_sum(digests).xor) == 32
+
+
+SUMS = st.dictionaries(st.dates().map(str), st.builds(DaySum, st.integers(0, 2**40), HEX32), max_size=20)
+
+
+@given(SUMS, TEXT, st.integers(0, 2**63 - 1), st.integers(0, 2**53))
+def test_a_proof_comes_back_as_it_went(sums: dict[str, DaySum], generation: str, pos: int, at_ms: int) -> None:
+    proof = Proof.of(sums, generation=generation, pos=pos, at_ms=at_ms)
+    assert Proof.from_json(proof.to_json()) == proof
+    assert proof.sums() == sums
+    assert proof.since == ""
+
+
+def test_a_proof_of_more_days_than_a_message_holds_tells_from_which_day_it_speaks() -> None:
+    sums = {f"{number:05}": DaySum(1, "0" * 32) for number in range(MAX_PROOF_DAYS + 2)}
+    proof = Proof.of(sums, generation="g", pos=1, at_ms=1)
+    assert (proof.since, len(proof.days)) == ("00002", MAX_PROOF_DAYS)
+    assert len(proof.to_json()) < 200_000
+
+
+@given(
+    st.binary(max_size=100)
+    | st.recursive(st.none() | TEXT | st.integers(), st.lists).map(lambda v: json.dumps(v).encode())
+)
+def test_no_bytes_are_a_proof_by_accident(payload: bytes) -> None:
+    with pytest.raises(Unreadable):
+        Proof.from_json(payload)
+
+
+@pytest.mark.parametrize(
+    "change", [{"v": 2}, {"pos": -1}, {"days": [["d", 1, "short"]]}, {"days": [["d", -1, "0" * 32]]}, {"at_ms": None}]
+)
+def test_a_proof_that_is_damaged_or_of_another_version_is_unreadable(change: dict[str, object]) -> None:
+    told = json.loads(Proof.of({}, generation="g", pos=1, at_ms=1).to_json()) | change
+    with pytest.raises(Unreadable):
+        Proof.from_json(json.dumps(told).encode())

@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mosquitto.Mosqu
     server = mosquitto.Mosquitto(tmp_path_factory.mktemp("mosquitto"))
     server.start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(params=[False, True], ids=["3.1.1", "5"])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync import outbox
+from sync import outbox, sums
 from sync.messages import NUMBER_REUSED, Announcement, Receipt, Result, digest, number, unpack
 from sync.outbox import NOT_AUTHORIZED, Numbers
 from tests.sync.samples import MADE_MS, Box, box_at, result
@@ -253,10 +253,10 @@ def test_depth_tells_the_age_of_the_oldest_whether_fresh_or_sealed(box: Box) -> 
 def test_the_box_can_prove_its_side_by_day_and_name_rows(box: Box) -> None:
     later = msgspec.structs.replace(result(2), at_ms=MADE_MS + 86_400_000)
     box.put(result(1), later)
-    side = outbox.prove_side(box.db)
+    side = sums.sums_of(box.db)
     assert {day: one.rows for day, one in side.items()} == {"2026-09-21": 1, "2026-09-22": 1}
     assert side["2026-09-21"].xor == result(1).to_row().digest.hex()
-    assert outbox.rows_of(box.db, "2026-09-22") == {later.id: (1, later.to_row().digest)}
+    assert sums.rows_of(box.db, "2026-09-22") == {later.id: (1, later.to_row().digest)}
 
 
 def test_the_outbox_shares_its_file_with_other_tables_called_meta(tmp_path: Path) -> None:

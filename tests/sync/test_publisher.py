@@ -282,3 +282,35 @@ async def test_depth_and_publisher_agree_on_what_is_under_way(rig: Rig) -> None:
     rig.box.put(*(result(n) for n in range(250)))
     await rig.run(500)
     assert rig.publisher.status().under_way == 3 == outbox.depth(rig.box.db).waiting
+
+
+async def test_after_a_line_that_broke_before_any_answer_one_envelope_asks_first(rig: Rig) -> None:
+    """Mosquitto 2.0.11 closes right after its no, and the envelopes behind make the line forget it."""
+    rig.hub.acknowledges = False
+    rig.box.put(*(result(n) for n in range(400)))
+    await rig.run(1_000)
+    assert len(rig.offered()) == 4
+    rig.hub.cut("box-1")
+    rig.hub.acknowledges = True
+    rig.hub.denied[TOPICS.up] = REASON_NOT_AUTHORIZED
+    await rig.run(2_000)
+    assert len(rig.offered()) == 5
+    assert rig.box.depth().reasons == {"sync.not_authorized": 1}
+
+
+async def test_what_the_district_refused_goes_again_by_hand_and_what_went_under_another_number_does_not(
+    rig: Rig,
+) -> None:
+    rig.box.put(result(1))
+    await rig.run(500)
+    epoch = number(rig.offered()[0]).epoch.hex()
+    rig.hub.say(TOPICS.down, Receipt(v=1, epoch=epoch, refused=((1, "unknown version 2"),)).to_json())
+    await rig.run(100)
+    assert rig.box.depth().refused_results == 1
+    assert await rig.publisher.retry_refused() == 1
+    await rig.run(500)
+    assert rig.offered() == [rig.offered()[0]] * 2
+    rig.hub.say(TOPICS.down, Receipt(v=1, epoch=epoch, refused=((1, "number_reused"),)).to_json())
+    await rig.run(1_000)
+    assert await rig.publisher.retry_refused() == 0
+    assert (rig.box.depth().refused, rig.box.depth().results) == (0, 1)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import BadId
-from sync.topics import BoxTopics, ledger_topic, up_filter
+from sync.topics import BoxTopics, health_filter, ledger_topic, up_filter
 
 IDS = st.text("abcxyz019-", min_size=1, max_size=32)
 
@@ -14,11 +14,15 @@ IDS = st.text("abcxyz019-", min_size=1, max_size=32)
 def test_a_box_is_found_again_by_its_up_topic(district: str, school: str, box: str) -> None:
     topics = BoxTopics(district, school, box)
     assert BoxTopics.of_up(topics.up) == topics
+    assert BoxTopics.of_health(topics.health) == topics
+    assert BoxTopics.of_up(topics.health) is None
 
 
 def test_topics_are_as_documented() -> None:
     topics = BoxTopics("d1", "s1", "b1")
     assert (topics.up, topics.down) == ("inkgate/v1/d1/s1/b1/up", "inkgate/v1/d1/s1/b1/down")
+    assert topics.proof == "inkgate/v1/d1/s1/b1/proof"
+    assert health_filter("d1") == "inkgate/v1/d1/+/+/health"
     assert (topics.health, topics.ink) == ("inkgate/v1/d1/s1/b1/health", "inkgate/v1/d1/s1/b1/ink")
     assert topics.ledger == ledger_topic("d1") == "inkgate/v1/d1/ledger"
     assert up_filter("d1", shared=False) == "inkgate/v1/d1/+/+/up"

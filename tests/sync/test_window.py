@@ -88,3 +88,12 @@ def test_no_more_than_64_are_ever_under_way(steps: list[tuple[str, int]]) -> Non
                 window.shut(now_ms)
         assert 0 <= window.under_way <= MOST
         assert 1 <= window.size <= MOST
+
+
+def test_a_careful_beginning_offers_one_at_once_and_opens_with_the_first_answer() -> None:
+    window = Window(1_000, careful=True)
+    assert (window.room, window.paused_until_ms()) == (1, 1_000)
+    assert window.offered(1, 1_000)
+    assert window.room == 0
+    window.ended([1], 1_100)
+    assert window.room == 2

@@ -91,6 +91,7 @@ function drawBox(box) {
 
 function drawUplink(box) {
   const parts = [];
+  if (box.pens_with_memory) parts.push(t("box.in_pens", { n: box.pens_with_memory, strokes: box.strokes_in_pens }));
   if (box.results_waiting) parts.push(t("box.reading", { n: box.results_waiting }));
   if (box.outbox_depth) {
     const results = t("box.results", { n: box.outbox_depth });

@@ -9,12 +9,14 @@ const STRONG_DBM = -62;
 const LOW_PERCENT = 15;
 
 const RANK = { down: 0, connecting: 1, live: 2 };
-const troubled = (tile) => tile.link !== "live" || tile.why.code !== "ok" || tile.not_captured > 0;
+const troubled = (tile) => tile.link !== "live" || tile.why.code !== "ok" || tile.not_captured > 0 || tile.missing.length > 0 || tile.in_pen > 0;
 
 function why(tile) {
   const { code, params } = tile.why;
   const parts = [...said(t(code, params))];
   if (has(`${code}.cure`)) parts.push(" ", el("span", { class: "cure" }, ...said(t(`${code}.cure`, params))));
+  if (tile.in_pen) parts.push(" ", t("pens.in_pen", { n: tile.in_pen }));
+  if (tile.missing.length) parts.push(" ", t("pens.missing", { questions: tile.missing.join(t("pens.missing_join")) }));
   return parts;
 }
 

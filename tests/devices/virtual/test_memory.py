@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devices.errors import PenProtocolError
 from devices.events import PageChanged
-from devices.neo.framing import Deframer, Frame
+from devices.neo.framing import FRAME_LIMIT_BYTES, Deframer, Frame
 from devices.neo.messages_ink import DotRecord
 from devices.neo.messages_memory import (
     AfterTransfer,
@@ -16,7 +17,7 @@ from devices.neo.messages_memory import (
     stored_dot,
 )
 from devices.neo.wire import NoteAddress
-from devices.virtual.memory import Memory, Transfer
+from devices.virtual.memory import FOR_EVER, STROKE_DOTS, Memory, Transfer
 
 NOTE = NoteAddress(3, 27, 603)
 
@@ -100,3 +101,110 @@ def test_notes_and_pages_are_listed_by_paper() -> None:
     assert memory.notes() == (NOTE, NoteAddress(3, 1013, 1))
     assert memory.notes((3, 1013)) == (NoteAddress(3, 1013, 1),)
     assert memory.pages(NOTE) == (5,)
+
+
+def sums_right(frames: list[bytes]) -> bool:
+    piece = chunk(frames)
+    strokes, rest = read_strokes(piece.body(), piece.strokes)
+    return not rest and all(dot.sum_ok for each in strokes for dot in each.dots)
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_wrong_sums_come_so_often_as_was_asked_and_then_no_more(compress: bool) -> None:  # noqa: FBT001  # a parameter
+    memory = filled(10)
+    memory.faults.wrong_sums = 2
+    transfer = Transfer(memory, TransferRequest(address=NOTE, compress=compress))
+    found = [sums_right(transfer.first())]
+    found += [sums_right(transfer.acknowledged(ChunkAck(0, go_on=True), result=1)) for _ in range(2)]
+    assert found == [False, False, True]
+
+
+def test_a_chunk_that_never_inflates() -> None:
+    memory = filled(10)
+    memory.faults.wrong_zlib = FOR_EVER
+    transfer = Transfer(memory, TransferRequest(address=NOTE))
+    for frames in (transfer.first(), *(transfer.acknowledged(ChunkAck(0, go_on=True), result=1) for _ in range(5))):
+        with pytest.raises(PenProtocolError):
+            chunk(frames).body()
+
+
+def test_a_download_that_deletes_although_it_was_asked_to_keep() -> None:
+    """What the vendor's SDKs ask for by default (neo-protocol 6.2)."""
+    memory = filled(10)
+    memory.faults.deletes_anyway = True
+    transfer = Transfer(memory, TransferRequest(address=NOTE, after=AfterTransfer.KEEP))
+    transfer.first()
+    assert memory.dots == 10
+    transfer.acknowledged(ChunkAck(0, go_on=False), result=0)
+    assert memory.dots == 0
+
+
+def test_a_chunk_sent_twice_and_the_next_one_once() -> None:
+    memory = filled(300, 300)
+    memory.faults.twice = 1
+    transfer = Transfer(memory, TransferRequest(address=NOTE))
+    first = transfer.first()
+    assert first[0] == first[1]
+    assert len(transfer.acknowledged(ChunkAck(0, go_on=True), result=0)) == 1
+    assert transfer.acknowledged(ChunkAck(0, go_on=True), result=0) == []
+
+
+def test_a_transfer_that_stops_in_the_middle_and_the_next_one_that_does_not() -> None:
+    memory = filled(300, 300)
+    memory.faults.stalls = 1
+    stalled, whole = (Transfer(memory, TransferRequest(address=NOTE)) for _ in range(2))
+    assert len(stalled.first()) == len(whole.first()) == 1
+    assert stalled.acknowledged(ChunkAck(0, go_on=True), result=0) == []
+    assert stalled.acknowledged(ChunkAck(1, go_on=True), result=1) == []
+    assert len(whole.acknowledged(ChunkAck(0, go_on=True), result=0)) == 1
+
+
+def test_deletion_that_is_not_done() -> None:
+    memory = filled(10)
+    memory.faults.deletes_nothing = True
+    memory.delete(memory.of(NOTE))
+    assert memory.dots == 10
+
+
+def test_a_memory_that_says_it_is_full_takes_nothing() -> None:
+    memory = filled(10)
+    memory.faults.full = True
+    assert not memory.keep(PageChanged(3, 27, 603, 5), stroke(1))
+    assert (memory.percent, memory.dots) == (100, 10)
+
+
+def test_plain_chunks_where_packed_ones_were_allowed() -> None:
+    memory = filled(10)
+    memory.faults.plain = True
+    transfer = Transfer(memory, TransferRequest(address=NOTE, compress=True))
+    assert not transfer.reply().compressed
+    assert not chunk(transfer.first()).compressed
+
+
+def test_a_stroke_that_no_chunk_could_carry_is_refused_aloud() -> None:
+    with pytest.raises(ValueError, match="1000 dots"):
+        filled(STROKE_DOTS + 1)
+
+
+def test_the_longest_stroke_fits_a_frame_though_each_byte_were_escaped() -> None:
+    [frame] = Transfer(filled(STROKE_DOTS), TransferRequest(address=NOTE, compress=False)).first()
+    assert 2 * len(frame) <= FRAME_LIMIT_BYTES
+
+
+def test_some_pages_of_a_note_hand_over_all_of_their_strokes_and_no_others() -> None:
+    memory = Memory()
+    for number, page in enumerate((5, 6, 7, 5)):
+        memory.keep(PageChanged(3, 27, 603, page), stroke(2, page=page, down_ms=number))
+    some = Transfer(memory, TransferRequest(address=NOTE, pages=(5, 7)))
+    assert some.reply().strokes == 3
+    assert Transfer(memory, TransferRequest(address=NOTE)).reply().strokes == 4
+
+
+def test_lists_end_at_their_limit_and_go_on_when_what_they_told_is_gone() -> None:
+    memory = Memory()
+    for number in range(150):
+        memory.keep(PageChanged(3, 27, 603, number), stroke(1, page=number))
+        memory.keep(PageChanged(3, 27, 1_000 + number, 1), stroke(1, page=1))
+    assert (len(memory.notes()), len(memory.pages(NOTE))) == (64, 128)
+    memory.delete(memory.of(NOTE, memory.pages(NOTE)))
+    assert memory.pages(NOTE) == tuple(range(128, 150))

@@ -28,6 +28,7 @@ from devices.neo.messages_memory import (
 )
 from devices.neo.wire import NoteAddress, to_frame
 from devices.virtual.gatt import PROFILES, PenOptions
+from devices.virtual.memory import STROKE_DOTS
 from devices.virtual.motion import MotionDot
 from devices.virtual.pen import VirtualPen
 from devices.virtual.room import VirtualRoom
@@ -198,6 +199,16 @@ async def test_what_was_written_alone_is_listed_and_handed_over_with_its_own_tim
     told = [(line["down_ms"], line["up_ms"], line["dots"]) for line in of(books, "stroke")]
     assert [(each.down_ms, each.up_ms, len(each.dots)) for each in strokes] == told
     assert pen.memory.dots == 300
+
+
+async def test_a_stroke_too_long_for_a_chunk_is_cut_when_it_is_stored(pen: VirtualPen, books: list[Truth]) -> None:
+    written = dots(2 * STROKE_DOTS + 1, delta_ms=0)
+    assert await pen.write(PAGE, written) == len(written)
+    assert [len(each.stroke.dots) for each in pen.memory.kept] == [STROKE_DOTS, STROKE_DOTS, 1]
+    told = of(books, "stroke")
+    assert [line["dots"] for line in told] == [STROKE_DOTS, STROKE_DOTS, 1]
+    assert len({line["down_ms"] for line in told}) == 3
+    assert sum(line["sum"] for line in told if isinstance(line["sum"], int)) % 2**32 == dot_sum(written) % 2**32
 
 
 @pytest.mark.slow

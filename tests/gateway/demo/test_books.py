@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from gateway import journal, pens, results, roster
 from gateway.demo.books import SLACK_MS, Books, _digest, close_books
+from gateway.healing import Drained
 from gateway.journal import Batch
 from gateway.reading import Answer
 from gateway.roster import Pupil, pseudonym
@@ -44,6 +45,7 @@ class Play:
         self.truth: list[dict[str, Any]] = [self.line(stroke) for stroke in self.strokes]
         self.truth.append({"kind": "answer", "lesson": "l1", "seat": 1, "field": "q1", "wrote": "7"})
         self.losses: list[tuple[str, LossSeen]] = []
+        self.drained: list[Drained] = []
         self.grade = GRADE
 
     @staticmethod
@@ -62,7 +64,7 @@ class Play:
 
     def books(self) -> Books:
         store = Store(self.folder / "gateway.db")
-        batch = Batch(1, T0, closed=self.strokes, losses=self.losses)
+        batch = Batch(1, T0, closed=self.strokes, losses=self.losses, drained=self.drained)
         entries, keep_from = journal.prepare(batch)
 
         def work(db: Database) -> None:
@@ -190,3 +192,27 @@ def test_the_digest_of_a_table_does_not_depend_on_its_order_and_sees_every_byte(
     assert digests[0] == digests[1]
     assert digests[0]["rows"] == digests[2]["rows"] == 2
     assert digests[0]["digest"] != digests[2]["digest"]
+
+
+def test_a_loss_that_is_healed_explains_nothing(play: Play) -> None:
+    gone = play.strokes.pop()
+    play.losses = [(mac(1), LossSeen(gone.down_ms, gone.up_ms, None, "link_lost", None, ()))]
+    play.drained = [Drained(mac(1), gone.up_ms, gone.up_ms, gone.up_ms + 100, 0, 0, 0, True, None)]
+    books = play.books()
+    assert books.figures["dots_lost_unexplained"] == 7
+    assert (books.figures["loss_rows"], books.figures["loss_rows_healed"]) == (0, 1)
+
+
+def test_a_stroke_of_a_clock_that_was_wrong_is_known_by_the_pen_s_own_time(play: Play) -> None:
+    for stroke in play.strokes:
+        stroke.pen_ms, stroke.down_ms, stroke.time_known, stroke.how = (
+            stroke.down_ms,
+            stroke.down_ms + 9_999,
+            False,
+            "memory",
+        )
+    for line in play.truth[:2]:
+        line["how"] = "memory"
+    books = play.books()
+    assert books.balanced, books.faults
+    assert books.figures["strokes_drained"] == 2

@@ -1,7 +1,8 @@
 """The proof names what differs, and only that."""
 
-from sync.district.proof import Difference, NamedDifference, differences, district_side, named
-from sync.messages import day_sum
+from sync.district.proof import Difference, NamedDifference, differences, district_side, judge, named
+from sync.messages import Proof, day_sum
+from sync.sums import Unsettled
 
 A, B = b"a" * 16, b"b" * 16
 
@@ -31,3 +32,20 @@ def test_a_difference_is_named_by_id_and_revision() -> None:
         NamedDifference("only here", 1, None),
         NamedDifference("only there", None, 3),
     ]
+
+
+def test_what_a_named_difference_is_in_a_word() -> None:
+    found = [NamedDifference("i", *revs).what for revs in ((1, None), (None, 1), (2, 1), (1, 2), (1, 1))]
+    assert found == ["box_only", "district_only", "box_newer", "district_newer", "content"]
+
+
+def test_a_day_before_the_proof_speaks_is_not_judged() -> None:
+    proof = Proof(v=1, generation="g", pos=1, at_ms=1, since="d2", days=(("d2", *day_sum([A])),))
+    assert [one.day for one in judge({"d1": day_sum([A]), "d2": day_sum([A])}, proof, [])] == ["d2"]
+
+
+def test_results_under_way_excuse_their_own_day_and_refused_ones_none() -> None:
+    proof = Proof.of({"d1": day_sum([A]), "d2": day_sum([A]), "d3": day_sum([A])}, generation="g", pos=1, at_ms=1)
+    here = {day: day_sum([A, B]) for day in ("d1", "d2", "d3")}
+    unsettled = [Unsettled("1", 1, "d1", "waiting"), Unsettled("2", 1, "d2", "sync.not_authorized")]
+    assert [one.verdict for one in judge(here, proof, unsettled)] == ["waiting", "different", "different"]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sync.district.mark import Mark, write_mark
+from sync.district.sqlite_store import SqliteStore
 from sync.messages import Announcement, Receipt, pack
 from sync.topics import BoxTopics
 from tests.sync.rig import DISTRICT, TOPICS, Rig, rig_in, until
@@ -125,6 +127,49 @@ async def test_a_repeat_is_no_warning_and_a_conflict_is_one(rig: Rig, caplog: py
     await receiver.step()
     assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["WARNING"]
     assert _receipts(rig)[-1].conflict == ((result(1).id, 1),)
+
+
+async def test_half_of_what_waits_is_receipted_while_the_rest_is_still_to_be_stored(rig: Rig) -> None:
+    """So that a box sends on while the other half is stored; the receipts of all are out when the step ends."""
+    receiver = rig.start_district()
+    await receiver.step()
+    for eseq in range(1, 65):
+        rig.hub.say(TOPICS.up, _envelope(eseq, eseq=eseq))
+    await receiver.step()
+    assert [receipt.ok for receipt in _receipts(rig)] == [((1, 32),), ((33, 48),), ((49, 64),)]
+    assert rig.hub._sessions[DISTRICT].waiting == {}
+
+
+async def test_a_generation_that_another_receiver_began_is_announced_with_the_next_batch(rig: Rig) -> None:
+    receiver = rig.start_district()
+    await receiver.step()
+    rig.hub.say(TOPICS.up, _envelope(1))
+    await receiver.step()
+    write_mark(rig.folder / "other.state", Mark((_receipts(rig)[-1].generation,), 99))
+    other = SqliteStore(rig.folder / "district.db", rig.folder / "other.state")
+    generations = other.open().generations
+    other.close()
+    assert [position for _, position in generations] == [0, 1]
+    rig.hub.say(TOPICS.up, _envelope(2, eseq=2))
+    await receiver.step()
+    told = [Announcement.from_json(payload) for topic, payload in rig.hub.published if topic.endswith("/ledger")]
+    assert told[-1].generations == generations
+    assert _receipts(rig)[-1].generation == generations[-1][0]
+
+
+async def test_a_receiver_that_comes_back_to_the_broker_announces_what_others_began_meanwhile(rig: Rig) -> None:
+    receiver = rig.start_district()
+    await receiver.step()
+    write_mark(rig.folder / "other.state", Mark(("unknown",), 0))
+    other = SqliteStore(rig.folder / "district.db", rig.folder / "other.state")
+    generations = other.open().generations
+    other.close()
+    rig.hub.cut(DISTRICT)
+    for _ in range(20):
+        await receiver.step()
+        rig.now_ms += 1_000
+    topic, payload = rig.hub.published[-1]
+    assert (topic, Announcement.from_json(payload).generations) == ("inkgate/v1/d1/ledger", generations)
 
 
 async def test_a_receiver_waits_for_a_broker_that_is_away(rig: Rig) -> None:
