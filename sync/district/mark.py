@@ -39,16 +39,13 @@ class Mark(NamedTuple):
     """The last position."""
     openings: tuple[str, ...] = ()
     """Tokens, oldest first."""
-    given: tuple[tuple[str, int], ...] = ()
-    """How far receipts were ever given in each generation, also in those that a restore took away: another one may
-    bring them back, shorter."""
+    known: tuple[tuple[str, int], ...] = ()
+    """Every generation that was ever met, and from which position: also those that a restore took away."""
 
     def after(self, before: "Mark | None") -> "Mark":
-        """This mark with what the one before it remembers of receipts."""
-        given = dict.fromkeys(self.generations, 0) | dict(() if before is None else before.given)
-        if self.generations:
-            given[self.generations[-1]] = max(given.get(self.generations[-1], 0), self.pos)
-        return self._replace(given=tuple(given.items()))
+        """This mark with all that the one before it knew of generations."""
+        known = dict(() if before is None else before.known) | dict(self.known)
+        return self._replace(known=tuple(known.items()))
 
 
 def restored_to(
@@ -69,14 +66,15 @@ def restored_to(
     common = max((at for at, one in enumerate(openings) if one.token in mark.openings), default=None)
     later = openings if common is None else openings[common + 1 :]
     parted = [one.pos for one in later] if mark.openings else []
-    names = {name for name, _ in generations}
-    given = dict(mark.given)
-    is_short = bool(generations) and given.get(generations[-1][0], 0) > pos
-    if min([pos, *parted]) >= mark.pos and not is_short and names.issuperset(mark.generations):
+    names, known = {name for name, _ in generations}, dict(mark.known)
+    # What a generation that is gone had told the boxes must be told again by the next.
+    gone = [known.get(name, 0) for name in mark.generations if name not in names]
+    # One that was gone and is back: nobody knows any more how far its receipts went in which of its histories.
+    is_back = any(name in known and name not in mark.generations for name in names)
+    if min([pos, *parted]) >= mark.pos and not gone and not is_back:
         return None
-    point = 0 if mark.openings and common is None else min([pos, *(one.pos for one in later)])
-    strange = [from_pos for name, from_pos in generations if name not in mark.generations and name not in given]
-    if any(from_pos <= point for from_pos in strange):
+    point = 0 if is_back or (mark.openings and common is None) else min([pos, *parted, *gone])
+    if any(from_pos <= point for name, from_pos in generations if name not in known and name not in mark.generations):
         return None
     return point
 
@@ -90,8 +88,8 @@ def read_mark(path: Path | None) -> Mark | None:
         generations, openings = told["generations"], told["openings"]
         if not isinstance(generations, list) or not isinstance(openings, list):
             return None
-        given = tuple((str(name), int(at)) for name, at in told.get("given", ()))
-        return Mark(tuple(map(str, generations)), int(told["pos"]), tuple(map(str, openings)), given)
+        known = tuple((str(name), int(from_pos)) for name, from_pos in told.get("known", ()))
+        return Mark(tuple(map(str, generations)), int(told["pos"]), tuple(map(str, openings)), known)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -133,7 +131,8 @@ class History(NamedTuple):
 
     def mark(self, pos: int) -> Mark:
         """What a receiver remembers of it at this position."""
-        return Mark(tuple(name for name, _ in self.generations), pos, tuple(one.token for one in self.openings))
+        names, tokens = tuple(name for name, _ in self.generations), tuple(one.token for one in self.openings)
+        return Mark(names, pos, tokens, self.generations)
 
     def announcement(self) -> Announcement:
         """What the boxes are told."""

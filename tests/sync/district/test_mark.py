@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.district.mark import Mark, Opening, read_mark, restored_to, write_mark
+from sync.district.mark import History, Mark, Opening, read_mark, restored_to, write_mark
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,7 @@ class _District:
             self.generations, self.openings, self.ledger = (list(part) for part in kept)  # type: ignore[assignment]  # mypy joins the three kinds of list
 
     def _remember(self, receiver: int) -> None:
-        names = tuple(name for name, _ in self.generations)
-        mark = Mark(names, len(self.ledger), tuple(one.token for one in self.openings))
+        mark = History(tuple(self.generations), tuple(self.openings)).mark(len(self.ledger))
         self.marks[receiver] = mark.after(self.marks.get(receiver))
 
     def never_offered_again(self) -> set[int]:
