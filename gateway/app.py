@@ -83,6 +83,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.box.beat.rest()
         await self.box.linking.stop()
         now_ms = self.box.now_ms()
         self.box.linking.links.close_windows(now_ms)

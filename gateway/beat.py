@@ -65,10 +65,14 @@ class Beat:
 
         Whoever is cancelled here does not stop the beat, which holds ink that is nowhere else: the next waits for it.
         """
-        if self._under_way is not None and not self._under_way.done():
-            await asyncio.shield(self._under_way)
+        await self.rest()
         self._under_way = asyncio.create_task(self._once(now_ms))
         return await asyncio.shield(self._under_way)
+
+    async def rest(self) -> None:
+        """Wait until no beat is under way: what the links take meanwhile would be shown before it is written."""
+        if self._under_way is not None and not self._under_way.done():
+            await asyncio.shield(self._under_way)
 
     async def _once(self, now_ms: int) -> Batch | None:
         links = self._links

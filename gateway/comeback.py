@@ -99,6 +99,8 @@ def _went_back(db: Database, links: Links, seq: int, store_ms: int, alive_ms: in
     rows = db.conn.execute(
         "select mac, first_ms, (select max(from_ms) from drain d where d.pen = mac and d.whole) from pen"
     ).fetchall()
+    known = {row[0] for row in rows}
+    rows += [(pen, window.from_ms, None) for pen, window in gaps.windows.items() if pen not in known]
     for pen, first_ms, drained_ms in rows:
         window = gaps.windows.pop(pen, None)
         from_ms = min(ms for ms in (drained_ms or first_ms, window.from_ms if window else None) if ms is not None)

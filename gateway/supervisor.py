@@ -47,7 +47,8 @@ class Child:
 class Supervisor:
     """All children of one command."""
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[], None], *, settled_s: float = _SETTLED_S) -> None:
+        self._settled_s = settled_s
         self.children: dict[str, Child] = {}
         self._on_change = on_change
         self._ending = False
@@ -115,7 +116,7 @@ class Supervisor:
                 return
             child.restarts += 1
             self._on_change()
-            if loop.time() - began_s > _SETTLED_S:
+            if loop.time() - began_s > self._settled_s:
                 pause_s = _FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)

@@ -5,9 +5,10 @@ Whichever receiver notices first begins a new generation at the position where t
 offer again what an older generation receipted beyond it. Pure but for reading and writing the file.
 
 Theory. Each opening of the store by a receiver leaves a row with a token and the position at that moment, under the
-same lock that orders positions. So at its mark a receiver knows every opening up to there. Openings that the database
-has after the newest one that both know, at a position before the mark, were made after a restore; the first of them
-tells where the histories part. If there is none, nobody wrote since the restore, and they part at the last position.
+same lock that orders positions. So at its mark a receiver knows every opening up to there. A restore ends every
+connection: whatever is written afterwards comes after an opening. So two histories part where the first opening stands
+that only one of them has, after the newest one that both have; if there is none, nobody wrote since the restore, and
+they part at the last position.
 """
 
 import json
@@ -37,8 +38,8 @@ class Mark(NamedTuple):
     """Oldest first."""
     pos: int
     """The last position."""
-    openings: tuple[str, ...] = ()
-    """Tokens, oldest first."""
+    openings: tuple[Opening, ...] = ()
+    """The newest of them, oldest first."""
     known: tuple[tuple[str, int], ...] = ()
     """Every generation that was ever met, and from which position: also those that a restore took away."""
 
@@ -63,17 +64,19 @@ def restored_to(
     """
     if mark is None:
         return None
-    common = max((at for at, one in enumerate(openings) if one.token in mark.openings), default=None)
-    later = openings if common is None else openings[common + 1 :]
-    parted = [one.pos for one in later] if mark.openings else []
+    common = max(set(openings) & set(mark.openings), key=openings.index, default=None)
+    parted = [pos]
+    if common is not None:
+        only = (*openings[openings.index(common) + 1 :], *mark.openings[mark.openings.index(common) + 1 :])
+        parted += [one.pos for one in only]
     names, known = {name for name, _ in generations}, dict(mark.known)
     # What a generation that is gone had told the boxes must be told again by the next.
     gone = [known.get(name, 0) for name in mark.generations if name not in names]
     # One that was gone and is back: nobody knows any more how far its receipts went in which of its histories.
     is_back = any(name in known and name not in mark.generations for name in names)
-    if min([pos, *parted]) >= mark.pos and not gone and not is_back:
+    if min(parted) >= mark.pos and (common is not None or not mark.openings) and not gone and not is_back:
         return None
-    point = 0 if is_back or (mark.openings and common is None) else min([pos, *parted, *gone])
+    point = 0 if is_back or (mark.openings and common is None) else min(parted + gone)
     if any(from_pos <= point for name, from_pos in generations if name not in known and name not in mark.generations):
         return None
     return point
@@ -89,13 +92,13 @@ def read_mark(path: Path | None) -> Mark | None:
         if not isinstance(generations, list) or not isinstance(openings, list):
             return None
         known = tuple((str(name), int(from_pos)) for name, from_pos in told.get("known", ()))
-        return Mark(tuple(map(str, generations)), int(told["pos"]), tuple(map(str, openings)), known)
+        return Mark(tuple(map(str, generations)), int(told["pos"]), tuple(Opening(*one) for one in openings), known)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
 def write_mark(path: Path | None, mark: Mark) -> None:
-    """Remember, durably and whole or not at all; how far receipts were given before is remembered with it.
+    """Remember, durably and whole or not at all; what it knew before of generations is remembered with it.
 
     Raises:
         OSError: The disk says no.
@@ -131,8 +134,7 @@ class History(NamedTuple):
 
     def mark(self, pos: int) -> Mark:
         """What a receiver remembers of it at this position."""
-        names, tokens = tuple(name for name, _ in self.generations), tuple(one.token for one in self.openings)
-        return Mark(names, pos, tokens, self.generations)
+        return Mark(tuple(name for name, _ in self.generations), pos, self.openings, self.generations)
 
     def announcement(self) -> Announcement:
         """What the boxes are told."""

@@ -52,7 +52,7 @@ class Fresh:
     """The new envelopes of a batch, unpacked one after another while COPY takes their rows."""
 
     def __init__(self, read: Batch, keys: Sequence[Key]) -> None:
-        self._read, self._keys = read, keys
+        self._read, self.keys = read, keys
         self._unpacking = self._unpack()
         self._seen: set[str] = set()
         self.arrived: dict[Key, Arrived] = {}
@@ -75,7 +75,7 @@ class Fresh:
 
     def _unpack(self) -> Iterator[list[NewRow]]:
         seen = self._seen
-        for key in self._keys:
+        for key in self.keys:
             rows = self._read.unpacked(key)
             if rows is None:
                 continue

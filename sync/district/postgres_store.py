@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -20,7 +20,7 @@ from psycopg import Connection, Cursor, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sync.district.mark import KEPT_OPENINGS, History, Opening, read_mark, restored_to, write_mark
-from sync.district.postgres_rows import Arrived, Fresh, add_sums, copy_new, put_weighed
+from sync.district.postgres_rows import Fresh, add_sums, copy_new, put_weighed
 from sync.district.store import Batch, Clash, DistrictCounts, Incoming, Key, Sums, Taken, conflicting
 from sync.errors import StoreUnavailable
 from sync.messages import Announcement, DaySum
@@ -116,12 +116,13 @@ class PostgresStore:
     def take(self, batch: Sequence[Incoming]) -> Taken:
         """As `DistrictStore.take`."""
         read = Batch(batch)
-        known = self._history.generations
+        before = self._history.generations
         with _available():
-            with self._writing() as cursor:
-                if _newest_opening(cursor) != self._history.token:
+            with self._open.transaction(), self._open.cursor(binary=True) as cursor:
+                token, known = _asked(self._open, read)
+                if token != self._history.token:
                     self._history = _history(cursor)
-                envelopes, rows, conflicts, pos = _write(cursor, read)
+                envelopes, rows, conflicts, pos = _write(cursor, read, known)
             # Before any receipt goes out: a receipt beyond the mark would hide a restore.
             write_mark(self._mark, self._history.mark(pos))
         return Taken(
@@ -131,7 +132,7 @@ class PostgresStore:
             repeats=read.repeats,
             conflicts=conflicts,
             quarantined=len(read.quarantined),
-            announcement=None if known == self._history.generations else self._history.announcement(),
+            announcement=None if before == self._history.generations else self._history.announcement(),
         )
 
     def counts(self) -> DistrictCounts:
@@ -222,87 +223,96 @@ class PostgresStore:
         return pos
 
 
-def _write(cursor: Cursor[tuple[Any, ...]], read: Batch) -> tuple[int, int, int, int]:
-    """Returns how many envelopes, rows and conflicts are new, and the last position."""
-    new = _without_known(cursor, read)
-    arrived = _put(cursor, read, new)
-    conflicts = 0
-    for key, one in arrived.items():
-        read.answers.ok(key, one.clashes)
-        conflicts += len(conflicting(one.clashes))
-    pos = _number(cursor, read, arrived)
-    if read.quarantined:
-        cursor.executemany(
-            "insert into quarantine(box, digest, why, payload) values (%s, %s, %s, %s) on conflict do nothing",
-            read.quarantined,
-        )
-    clashes = [(*key, *clash) for key, one in arrived.items() for clash in one.clashes]
-    if clashes:
-        cursor.executemany(
-            "insert into clash(box, epoch, eseq, kind, id, rev, kept, came) values (%s, %s, %s, %s, %s, %s, %s, %s)"
-            " on conflict do nothing",
-            clashes,
-        )
-    _count(cursor, "repeats", read.repeats)
-    return len(arrived), sum(len(one.rows) for one in arrived.values()), conflicts, pos
+def _asked(connection: Dial, read: Batch) -> tuple[str, dict[int, bytes]]:
+    """Take the lock, then ask for the newest opening and for the envelopes that the ledger has, in one round trip.
 
-
-def _put(cursor: Cursor[tuple[Any, ...]], read: Batch, new: Sequence[Key]) -> dict[Key, Arrived]:
-    """Write the rows of new envelopes. Returns the readable ones, and what of theirs clashed."""
-    fresh = Fresh(read, new)
-    try:
-        with cursor.connection.transaction():
-            copy_new(cursor, fresh)
-    except errors.UniqueViolation:
-        fresh.none_is_new()
-    taken = fresh.copied + put_weighed(cursor, fresh)
-    add_sums(cursor, fresh.sums)
-    _count(cursor, "taken", taken)
-    return fresh.arrived
-
-
-def _without_known(cursor: Cursor[tuple[Any, ...]], read: Batch) -> list[Key]:
-    """The envelopes whose number is new; those that the ledger has are answered."""
-    keys = list(read.sealed)
-    boxes, epochs, numbers = ([key[part] for key in keys] for part in range(3))
-    asked = (boxes, epochs, numbers)
-    known: dict[int, bytes] = dict(
-        cursor.execute(
+    Returns the opening's token, and digests by the envelope's place in the batch.
+    """
+    with connection.pipeline(), _cursors(connection, 2) as (openings, ledger):
+        ledger.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        openings.execute("select token from opening order by seq desc limit 1")
+        ledger.execute(
             "select u.i - 1, l.digest from unnest(%s::text[], %s::bytea[], %s::bigint[])"
             " with ordinality u(box, epoch, eseq, i) join ledger l using (box, epoch, eseq)",
-            asked,
-        ).fetchall()
-    )
-    if not known:
-        return keys
+            _columns(read.sealed),
+        )
+        newest, known = openings.fetchone(), dict(ledger.fetchall())
+    return "" if newest is None else str(newest[0]), known
+
+
+def _write(cursor: Cursor[tuple[Any, ...]], read: Batch, known: dict[int, bytes]) -> tuple[int, int, int, int]:
+    """Returns how many envelopes, rows and conflicts are new, and the last position."""
+    keys = list(read.sealed)
+    if known:
+        told = _told(cursor, keys)
+        for at, kept in known.items():
+            read.known(keys[at], kept, told.get(at, ()))
+    fresh = Fresh(read, [key for at, key in enumerate(keys) if at not in known])
+    taken = _put(cursor, fresh)
+    conflicts = 0
+    for key, one in fresh.arrived.items():
+        read.answers.ok(key, one.clashes)
+        conflicts += len(conflicting(one.clashes))
+    pos = _book(cursor, read, fresh, taken)
+    return len(fresh.arrived), sum(len(one.rows) for one in fresh.arrived.values()), conflicts, pos
+
+
+def _told(cursor: Cursor[tuple[Any, ...]], keys: Sequence[Key]) -> dict[int, list[Clash]]:
+    """What was told of clashes when these envelopes came first, by their place in the batch."""
     told: dict[int, list[Clash]] = {}
     for at, *clash in cursor.execute(
         "select u.i - 1, c.kind, c.id, c.rev, c.kept, c.came from unnest(%s::text[], %s::bytea[], %s::bigint[])"
         " with ordinality u(box, epoch, eseq, i) join clash c using (box, epoch, eseq) order by c.seq",
-        asked,
+        _columns(keys),
     ):
         told.setdefault(at, []).append(Clash(*clash))
-    for at, kept in known.items():
-        read.known(keys[at], kept, told.get(at, ()))
-    return [key for at, key in enumerate(keys) if at not in known]
+    return told
 
 
-def _number(cursor: Cursor[tuple[Any, ...]], read: Batch, arrived: dict[Key, Arrived]) -> int:
-    """Book new envelopes in the ledger, in their order. Returns the last position."""
-    if not arrived:
-        return _last_pos(cursor)
-    keys = list(arrived)
-    cursor.execute(
-        "insert into ledger(box, epoch, eseq, digest, n) select box, epoch, eseq, digest, n from"
-        " unnest(%s::text[], %s::bytea[], %s::bigint[], %s::bytea[], %s::int[])"
-        " with ordinality u(box, epoch, eseq, digest, n, i) order by i",
-        (
-            *([key[part] for key in keys] for part in range(3)),
-            [read.sealed[key].digest for key in keys],
-            [len(arrived[key].rows) for key in keys],
-        ),
-    )
-    return _last_pos(cursor)
+def _put(cursor: Cursor[tuple[Any, ...]], fresh: Fresh) -> int:
+    """Write the rows of new envelopes. Returns how many revisions were taken."""
+    if not fresh.keys:
+        return 0
+    cursor.execute("savepoint new")
+    try:
+        copy_new(cursor, fresh)
+    except errors.UniqueViolation:
+        cursor.execute("rollback to savepoint new")
+        fresh.none_is_new()
+    return fresh.copied + put_weighed(cursor, fresh)
+
+
+def _book(cursor: Cursor[tuple[Any, ...]], read: Batch, fresh: Fresh, taken: int) -> int:
+    """Note all that is not a result itself, in one round trip. Returns the last position."""
+    arrived, connection = fresh.arrived, cursor.connection
+    with connection.pipeline(), _cursors(connection, 2) as (writing, last):
+        add_sums(writing, fresh.sums)
+        _count(writing, "taken", taken)
+        _count(writing, "repeats", read.repeats)
+        if arrived:
+            writing.execute(
+                "insert into ledger(box, epoch, eseq, digest, n) select box, epoch, eseq, digest, n from"
+                " unnest(%s::text[], %s::bytea[], %s::bigint[], %s::bytea[], %s::int[])"
+                " with ordinality u(box, epoch, eseq, digest, n, i) order by i",
+                (
+                    *_columns(arrived),
+                    [read.sealed[key].digest for key in arrived],
+                    [len(one.rows) for one in arrived.values()],
+                ),
+            )
+        if read.quarantined:
+            writing.executemany(
+                "insert into quarantine(box, digest, why, payload) values (%s, %s, %s, %s) on conflict do nothing",
+                read.quarantined,
+            )
+        clashes = [(*key, *clash) for key, one in arrived.items() for clash in one.clashes]
+        if clashes:
+            writing.executemany(
+                "insert into clash(box, epoch, eseq, kind, id, rev, kept, came) values (%s, %s, %s, %s, %s, %s, %s, %s)"
+                " on conflict do nothing",
+                clashes,
+            )
+        return _last_pos(last)
 
 
 def _count(cursor: Cursor[tuple[Any, ...]], name: str, more: int) -> None:
@@ -311,6 +321,19 @@ def _count(cursor: Cursor[tuple[Any, ...]], name: str, more: int) -> None:
             "insert into counter(name, n) values (%s, %s) on conflict(name) do update set n = counter.n + excluded.n",
             (name, more),
         )
+
+
+def _columns(keys: Iterable[Key]) -> tuple[list[str], list[bytes], list[int]]:
+    """Boxes, epochs and numbers, as arrays go to the server."""
+    listed = list(keys)
+    return [key.box for key in listed], [key.epoch for key in listed], [key.eseq for key in listed]
+
+
+@contextmanager
+def _cursors(connection: Dial, count: int) -> Iterator[list[Cursor[tuple[Any, ...]]]]:
+    """Several cursors: in a pipeline each keeps the answer to its own last question."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(connection.cursor(binary=True)) for _ in range(count)]
 
 
 def _last_pos(cursor: Cursor[tuple[Any, ...]]) -> int:
@@ -322,11 +345,6 @@ def _history(cursor: Cursor[tuple[Any, ...]]) -> History:
     generations = cursor.execute("select generation, from_pos from generation order by seq").fetchall()
     newest = cursor.execute("select token, pos from opening order by seq desc limit %s", (KEPT_OPENINGS,)).fetchall()
     return History(tuple((name, pos) for name, pos in generations), tuple(Opening(*one) for one in reversed(newest)))
-
-
-def _newest_opening(cursor: Cursor[tuple[Any, ...]]) -> str:
-    found = cursor.execute("select token from opening order by seq desc limit 1").fetchone()
-    return "" if found is None else str(found[0])
 
 
 @contextmanager

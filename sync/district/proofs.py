@@ -18,20 +18,22 @@ _AT_ONCE: Final = 100
 
 
 class Proofs:
-    """The boxes that were heard of on this connection and what each was told."""
+    """The boxes that were heard of since this start, and what each was told on this connection."""
 
     def __init__(self, now_ms: int) -> None:
+        self._heard: dict[str, BoxTopics] = {}
         self._changed: dict[str, BoxTopics] = {}
         self._told: dict[str, Proof] = {}
         self._next_ms = now_ms
 
     def changed(self, topics: BoxTopics) -> None:
         """The district may have something new of this box, or the box has just come."""
-        self._changed[topics.box] = topics
+        self._heard[topics.box] = self._changed[topics.box] = topics
 
     def begin_again(self) -> None:
-        """A new connection, perhaps to a broker that forgot everything: whatever is asked for is told."""
+        """A new connection, perhaps to a broker that forgot everything: every box is told anew."""
         self._told.clear()
+        self._changed = dict(self._heard)
 
     def due(self, now_ms: int) -> list[str]:
         """The boxes whose sums are to be read now."""

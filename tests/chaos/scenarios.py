@@ -129,7 +129,7 @@ def _wiped(run: Run) -> Outcome:
             run.house.receiver.held = True
             run.house.receiver.kill()
             run.pause(6.0)
-            run.school.wait_until(lambda: run.school.sync_status().get("waiting", 0) >= 0, 10, "results wait")
+            run.school.wait_until(lambda: run.school.sync_status().get("waiting", 0) > 0, BACK_S, "results wait")
             run.outcome.notes["waiting_before_the_wipe"] = run.school.sync_status().get("waiting")
             run.house.broker.kill()
             run.house.broker.wipe()

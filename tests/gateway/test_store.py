@@ -26,6 +26,18 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("gateway.db*") if not path.name.endswith("-shm")}
 
 
+def test_whoever_goes_away_before_its_turn_takes_the_writer_along_with_nothing(tmp_path: Path) -> None:
+    store, gate = Store(tmp_path / "box.db"), threading.Event()
+    first = store.submit(lambda _: gate.wait(20))
+    gone = store.submit(lambda db: insert(db, "gone"))
+    assert gone.cancel()
+    gate.set()
+    assert first.result(20)
+    store.submit(lambda db: insert(db, "after")).result(20)
+    assert [row[0] for row in store.reader.execute("select k from box where v = '1'")] == ["after"]
+    store.close()
+
+
 def test_work_of_one_call_is_all_or_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "box.db")
 

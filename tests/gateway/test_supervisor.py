@@ -34,6 +34,22 @@ async def test_a_child_that_dies_is_started_again_and_counted(tmp_path: Path) ->
     assert child.pid is None
 
 
+async def test_a_child_that_had_settled_is_started_again_at_once_however_often_it_died(tmp_path: Path) -> None:
+    died = asyncio.Event()
+    supervisor = Supervisor(died.set, settled_s=0.0)
+    child = Child("one", [sys.executable, "-c", SLEEPER], tmp_path / "one.log")
+    await supervisor.start(child)
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    while child.restarts < 8 or child.pid is None:
+        if child.pid is not None:
+            os.kill(child.pid, signal.SIGKILL)
+        died.clear()
+        await until(died)
+    assert loop.time() - began_s < 8.0, "doubled from 0.1 s the pauses would have been 25 s"
+    await supervisor.end_all()
+
+
 async def test_a_piped_child_hears_and_is_heard(tmp_path: Path) -> None:
     heard: list[bytes] = []
     came = asyncio.Event()

@@ -266,6 +266,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*(task for task in self._tasks if task is not current), return_exceptions=True)
+        await self.beat.rest()
         self.links.take(self._loop.now_ms())
         await self.links.hang_up(self._loop.now_ms)
         now_ms = self._loop.now_ms()

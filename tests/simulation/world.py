@@ -270,8 +270,10 @@ class World:
             gateway.link_lost(pen, reason)
 
     async def _write(self, pen: SimulatedPen) -> None:
-        while self.loop.now_s < self.forecast.lesson_s:
+        while True:
             await asyncio.sleep(self._hands.expovariate(1 / _PAUSE_S))
+            if self.loop.now_s > self.forecast.lesson_s:
+                return
             pen.write()
 
     # -- after steps

@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.district.mark import History, Mark, Opening, read_mark, restored_to, write_mark
@@ -17,7 +17,7 @@ from sync.district.mark import History, Mark, Opening, read_mark, restored_to, w
 def test_a_damaged_mark_is_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "state").write_text(text, encoding="utf-8")
     assert read_mark(tmp_path / "state") is None
-    mark = Mark(("g", "h"), 3, ("o",))
+    mark = Mark(("g", "h"), 3, (Opening("o", 1),))
     write_mark(tmp_path / "state", mark)
     assert read_mark(tmp_path / "state") == mark.after(None)
     assert read_mark(None) is None
@@ -28,7 +28,7 @@ def test_without_a_mark_nothing_was_restored() -> None:
 
 
 def test_a_backup_older_than_all_that_is_remembered_makes_the_boxes_offer_everything() -> None:
-    mark = Mark(("g",), 90, ("o7", "o8"))
+    mark = Mark(("g",), 90, (Opening("o7", 50), Opening("o8", 60)))
     assert restored_to(mark, [("g", 0)], [Opening("o1", 10), Opening("o2", 20)], 40) == 0
 
 
@@ -38,7 +38,7 @@ def test_a_mark_without_openings_goes_by_position_alone() -> None:
 
 
 def test_a_generation_that_another_began_counts_only_if_it_reaches_as_far_back() -> None:
-    mark = Mark(("g",), 100, ("o1", "o2"))
+    mark = Mark(("g",), 100, (Opening("o1", 0), Opening("o2", 40)))
     openings = [Opening("o1", 0), Opening("after the first restore", 30), Opening("after the second", 60)]
     assert restored_to(mark, [("g", 0), ("h", 60)], openings, 70) == 30
     assert restored_to(mark, [("g", 0), ("h", 30)], openings, 70) is None
@@ -105,6 +105,7 @@ _STEPS = st.lists(
 
 
 @given(_STEPS)
+@settings(max_examples=300)
 def test_whatever_is_restored_and_whoever_comes_first_nothing_receipted_is_forgotten(
     steps: list[tuple[str, int]],
 ) -> None:
