@@ -93,18 +93,19 @@ class VirtualBroker:
     def accept(self, line: "Line", topic: str, payload: bytes, *, retain: bool) -> int:
         """A client publishes."""
         self._tickets += 1
+        ticket = self._tickets
         self._history.grain("broker", topic.encode() + payload)
-        self._push(line, Acknowledged(self._tickets, 0))
+        self._push(line, Acknowledged(ticket, 0))
         if self._chance.random() < self.manners.drop:
-            self._history.note("broker", f"drops what {line.client} published on {topic.rsplit('/', 1)[1]}")
-            return self._tickets
+            self._history.note("broker", f"drops what {line.client} published on {topic.rsplit('/', 1)[-1]}")
+            return ticket
         if retain:
             self._retained[topic] = payload
         for _ in range(2 if self._chance.random() < self.manners.double else 1):
             for client, session in self._sessions.items():
                 if any(_fits(pattern, topic) for pattern in session.topics):
                     self._deliver(client, session, topic, payload)
-        return self._tickets
+        return ticket
 
     def subscribed(self, line: "Line", topics: tuple[str, ...]) -> None:
         """A client subscribes: it gets what is retained."""
