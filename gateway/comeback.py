@@ -97,7 +97,8 @@ def _went_back(db: Database, links: Links, seq: int, store_ms: int, alive_ms: in
     gaps = links.gaps
     gaps.anyone(Part(store_ms, None, alive_ms))  # of a store without beats: since ever
     rows = db.conn.execute(
-        "select mac, first_ms, (select max(from_ms) from drain d where d.pen = mac and d.whole) from pen"
+        "select mac, min(first_ms, coalesce((select min(from_ms) from loss where pen = mac), first_ms)),"
+        " (select max(from_ms) from drain d where d.pen = mac and d.whole) from pen"
     ).fetchall()
     known = {row[0] for row in rows}
     rows += [(pen, window.from_ms, None) for pen, window in gaps.windows.items() if pen not in known]

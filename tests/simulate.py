@@ -103,6 +103,7 @@ def main(arguments: list[str]) -> int:
         total.add(outcome, cpu_s)
         if outcome.broken:
             tell(outcome, _LAST_LINES)
+            sys.stdout.flush()
         if sys.stderr.isatty():
             print(f"\r{total.lessons} of {asked.lessons}, {len(total.broken)} broken", end="", file=sys.stderr)
     print(total)

@@ -225,7 +225,7 @@ pin_file = {json.dumps(str(self.options.folder / "pin"))}
         return str(said["lesson"])
 
     async def _drain(self) -> None:
-        """Wait until every pen that is linked is emptied, then until every result has its receipt."""
+        """Wait until every pen that is linked is emptied and all of it is graded, then for every result's receipt."""
         self.tell("draining")
         with contextlib.suppress(GatewayError):
             await self._until(self._emptied, _EMPTY_S, "pens that are linked were not emptied")
@@ -246,7 +246,8 @@ pin_file = {json.dumps(str(self.options.folder / "pin"))}
 
     async def _emptied(self) -> bool:
         await self._look()
-        return not self.seen.status.get("draining", True)
+        status = self.seen.status
+        return not (status.get("draining", True) or status.get("grading", True))
 
     async def _receipted(self) -> bool:
         said = json.loads(await self._command("sync", "status", "--json"))

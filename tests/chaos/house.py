@@ -184,6 +184,8 @@ class Postgres(Service):
     def spawn(self) -> subprocess.Popen[bytes]:
         """As the other user, in its folder."""
         command = self.command()
+        if self._user:
+            _let_through(self.folder)  # whoever owns a folder above it may have closed that again: pytest does
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._user)

@@ -30,6 +30,13 @@ def test_a_database_that_was_killed_has_what_was_committed(database: Postgres) -
         assert link.execute("select n from kept").fetchall() == [(7,)]
 
 
+def test_a_database_whose_folder_was_closed_above_it_starts_again(database: Postgres, tmp_path: Path) -> None:
+    database.kill()
+    tmp_path.chmod(0o700)
+    database.start()
+    assert database.ready()
+
+
 @pytest.mark.parametrize("kind", ["nats", "mosquitto"])
 def test_a_broker_comes_back_on_its_port_also_with_nothing(tmp_path: Path, kind: str) -> None:
     broker = Broker(tmp_path / "broker", tmp_path / "broker.log", kind=kind)

@@ -74,6 +74,19 @@ def test_a_restart_knows_what_was_open_and_trusts_evidence_only_since_the_box_la
     }
 
 
+def test_what_anyone_may_have_lost_is_asked_of_each_pen_once_also_by_the_box_after_this_one() -> None:
+    gaps, part = Gaps(), Part(100, None, 900)
+    gaps.anyone(part)
+    gaps.hello("A", 1_000)
+    assert gaps.windows["A"].parts == [part]
+    again = Gaps()
+    again.from_text(gaps.to_text(), alive_ms=900)
+    again.ready("A")
+    for pen in ("A", "B"):
+        again.hello(pen, 2_000)
+    assert {pen: window.parts for pen, window in again.windows.items()} == {"B": [part]}
+
+
 def test_many_tries_to_link_make_no_endless_list() -> None:
     gaps = Gaps()
     for at_ms in range(1_000, 60_000, 1_000):

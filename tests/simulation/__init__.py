@@ -18,8 +18,9 @@ district's SQLite store. What stands in for the world:
 Not simulated, because it is a thread, a socket or a real disk: `gateway.store.Store` (its transactions and its schema
 are used, its writer's thread is a queue here), `devices.radios`, `sync.mqtt`, the reader's process and the pages.
 
-Known limits, stated by the truth and counted: dots that a pen begins to write in the moment of a clean hang-up
-(`unheard`), and homework that a restored box had and its pen has forgotten.
+Known limits: dots that a pen begins to write in the moment of a clean hang-up (`unheard`, counted); homework that a
+restored box had and its pen has forgotten; a stroke whose page event was lost stands on the page before, and the gap
+that tells of it lies at its beginning alone.
 
 Start with `python -m tests.simulate --seed 1 --events` and read.
 """

@@ -25,6 +25,9 @@ OWNER: Final = 27
 NOTE: Final = 603
 PAGES: Final = (1, 2)
 _POWER_KEY: Final = 3
+_MOST_DOTS: Final = 14
+_SLOWEST_MS: Final = 160
+LONGEST_STROKE_MS: Final = _MOST_DOTS * _SLOWEST_MS
 _ROOM_DOTS: Final = 40
 """Left in a memory that is almost full."""
 _HOMEWORK_STROKE_DOTS: Final = 20
@@ -170,12 +173,12 @@ class SimulatedPen:
 
     # -- the hand
 
-    def write(self, *, most_dots: int = 14) -> bool:
+    def write(self) -> bool:
         """Begin a stroke, if none is being written; whatever the state of the link."""
         if self._stroke is not None or not self.is_on:
             return False
         page = PageChanged(SECTION, OWNER, NOTE, self._chance.choice(PAGES))
-        self._stroke = _Stroke(page, self._chance.randrange(2, most_dots + 1))
+        self._stroke = _Stroke(page, self._chance.randrange(2, _MOST_DOTS + 1))
         self._step()
         return True
 
@@ -188,7 +191,7 @@ class SimulatedPen:
             self._stroke = None
             return
         stroke.left -= 1
-        delta_ms = self._chance.randrange(40, 160)
+        delta_ms = self._chance.randrange(40, _SLOWEST_MS)
         self._dot(stroke, delta_ms if stroke.run is not None else 0)
         self._loop.call_later(delta_ms / 1000, self._step)
 

@@ -2,7 +2,7 @@
 
 - Every dot that a pen made is durable once, or in the pen, or under way, or inside a loss that nothing has healed, or
   inside a gap that is still open and will be one.
-- A dot is on the page where it was written, or beside a gap of events: one of them told of the page.
+- A dot is on the page where it was written, or a gap of events is at the beginning of its stroke: one told of the page.
 - Nothing was shown that is not durable.
 - An envelope that the box takes for receipted is in the district.
 """
@@ -15,7 +15,7 @@ from sync.messages import unpack
 from tests.simulation.air import Link
 from tests.simulation.history import History
 from tests.simulation.loop import BASE_MS, SimulatedLoop
-from tests.simulation.pens import serials_of
+from tests.simulation.pens import LONGEST_STROKE_MS, serials_of
 from tests.simulation.stored import Stored
 from tests.simulation.truth import SLACK_MS, Dot, Truth
 
@@ -58,6 +58,7 @@ class Promises:
     def gateway_died(self) -> None:
         """What it had not committed is gone."""
         self._truth.box_died(self._loop.now_s)
+        self._stored.misplaced.clear()  # the gap of a stroke that was open may have died with the box
         self._ready.clear()
 
     def look(self, life: Life | None) -> None:
@@ -69,7 +70,7 @@ class Promises:
             self._version = self._stored.version
             self._truth.doubt()
         for dot in self._stored.misplaced.values():
-            if now_s - dot.since_s > PATIENCE_S and not self._is_marked(dot) and life is not None and life.takes_writes:
+            if self._is_overdue(dot, life) and not self._is_marked(dot):
                 self._history.breach(
                     f"dot {dot.serial} of {dot.pen} is on a page where it was not written: no gap tells"
                 )
@@ -100,8 +101,9 @@ class Promises:
                 self._history.breach(f"result {row.id} rev {row.rev} is receipted and not in the district")
 
     def _is_marked(self, dot: Dot) -> bool:
-        """Whether a gap beside a dot tells that an event, so perhaps its page, did not come."""
-        return any(loss.cause == "counter_gap" and loss.covers(dot) for loss in self._stored.losses)
+        """Whether a gap at the beginning of its stroke tells that an event, so perhaps the page, did not come."""
+        gaps = (loss for loss in self._stored.losses if loss.pen == dot.pen and loss.cause == "counter_gap")
+        return any(gap.from_ms - SLACK_MS <= dot.at_ms <= gap.to_ms + LONGEST_STROKE_MS + SLACK_MS for gap in gaps)
 
     def _is_overdue(self, dot: Dot, life: Life | None) -> bool:
         """Whether what arrived should be durable by now. A dot whose page never came waits for its gap to be closed."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.district.mark import Mark, write_mark
+from sync.district.receiver import ANNOUNCE_AGAIN_MS
 from sync.district.sqlite_store import SqliteStore
 from sync.messages import Announcement, Receipt, pack
 from sync.topics import BoxTopics
@@ -38,6 +39,17 @@ async def test_the_district_announces_its_generations_when_it_comes(rig: Rig) ->
     topic, payload = rig.hub.published[-1]
     assert topic == "inkgate/v1/d1/ledger"
     assert [position for _, position in Announcement.from_json(payload).generations] == [0]
+
+
+async def test_an_announcement_that_a_broker_swallowed_is_made_again(rig: Rig) -> None:
+    receiver = rig.start_district()
+    await receiver.step()
+    rig.now_ms += ANNOUNCE_AGAIN_MS - 1
+    await receiver.step()
+    assert [topic for topic, _ in rig.hub.published].count("inkgate/v1/d1/ledger") == 1
+    rig.now_ms += 1
+    await receiver.step()
+    assert [topic for topic, _ in rig.hub.published].count("inkgate/v1/d1/ledger") == 2
 
 
 async def test_each_box_gets_its_receipt_on_its_own_topic_and_only_then_the_broker(rig: Rig) -> None:
