@@ -71,9 +71,7 @@ class Box:
         )
         self.uplink = Uplink(settings, store, self.figures, self.now_ms, self.clock.told_ms)
         self.guard = Guard(settings, store, self.linking, self.now_ms)
-        self.may_drain: Callable[[], bool] = self.guard.allows
-        """Whether ink out of pens' memories may be stored now."""
-        self.drains = Drains(self.linking.links, allowed=lambda: self.may_drain())  # noqa: PLW0108  it may be replaced
+        self.drains = Drains(self.linking.links, allowed=self.guard.allows)
         self.alive = Alive(settings.database.with_suffix(".alive"))
         self.seats = Seats(self.linking)
         self.screen = Screen(

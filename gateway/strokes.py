@@ -4,7 +4,8 @@ A stroke is one piece, closed when the pen lifts; a long one is cut every so man
 the stroke on one page and begins one on the next, with the same pen-down time. Nothing is filtered: a dot is ink.
 The pen's clock is set by the box at each link, so its times are the box's; where they differ by more than
 `CLOCK_TOLERANCE_MS` from the arrival the arrival is taken and `time_known` is false. A stroke out of memory keeps the
-pen's time, unless that time is from before the pen's clock was set.
+pen's time, unless that time is from before the pen's clock was set. Each stroke says its page after the pen-down; where
+that may be among lost events the stroke stands on the page before, and the gap is of no known page.
 """
 
 from collections import Counter
@@ -18,6 +19,8 @@ from recognition.pages import PageAddress
 
 CLOCK_TOLERANCE_MS: Final = 2_000
 _FAR_MS: Final = 86_400_000
+_WHOLE_STROKE: Final = 4
+"""Pen-down, page, a dot, pen-up: so many events lost between two strokes may have been one on any page."""
 _LARGEST_MS: Final = 2**62
 """What the store holds of a pen time that no calendar knows."""
 
@@ -100,6 +103,8 @@ class PenInk:
         self._offset_ms = 0
         self._time_known = True
         self._page: PageAddress | None = None
+        self._page_told = False
+        """Whether the stroke that is written said on which page it is."""
         self._lost = 0
         self._lost_from_ms = 0
 
@@ -110,34 +115,38 @@ class PenInk:
             self._dot(at_ms, event)  # type: ignore[arg-type]  # narrowed by its type; a match costs the hot path 1 µs
         elif isinstance(event, pen_events.PenDown):
             self._end("inferred")
-            self._begin(at_ms, event)
+            self._begin(at_ms, event, page_sure=True)
+            self._page_told = False
         elif isinstance(event, pen_events.PageChanged):
             self._turn(PageAddress(*event))
         elif isinstance(event, pen_events.PenUp):
             up_ms = event.time_ms + self._offset_ms
             if abs(up_ms - at_ms) > _FAR_MS:
                 up_ms = at_ms
-            self._settle_loss(up_ms)
+            self._settle_loss(up_ms, page_sure=self._page_told)
             self.last_ms = max(self.last_ms, up_ms)
             self._end("up")
-            self._down = None
+            self._lift()
         elif isinstance(event, pen_events.Lost):
             if not self._lost:
                 self._lost_from_ms = self.last_ms or at_ms
             self._lost += event.events
         elif isinstance(event, pen_events.StrokeBroken):
             self._end("interrupted" if event.reason == "link_lost" else "inferred")
-            self._down = None
+            self._lift()
         elif isinstance(event, pen_events.Oddity):
             self.oddities.append(OddityRow(at_ms, event.kind, event.command, event.payload))
 
     def link_went(self, at_ms: int) -> None:
         """The link is gone: an open stroke ends here, and a count that was short is short for good."""
-        self._settle_loss(at_ms)
+        self._settle_loss(at_ms, page_sure=self._page_told)
         self._end("interrupted")
-        self._down = None
+        self._lift()
 
-    def _begin(self, at_ms: int, down: pen_events.PenDown) -> None:
+    def _lift(self) -> None:
+        self._down, self._page_told = None, False
+
+    def _begin(self, at_ms: int, down: pen_events.PenDown, *, page_sure: bool) -> None:
         off_ms = at_ms - down.time_ms
         known = down.time_ms >= CLOCK_NEVER_SET_MS and abs(off_ms) <= CLOCK_TOLERANCE_MS
         if not known:
@@ -151,12 +160,12 @@ class PenInk:
         if start_ms != self._numbered_ms:
             self._numbered_ms = start_ms
             self._pieces.clear()
-        self._settle_loss(down.time_ms + self._offset_ms)
+        self._settle_loss(start_ms, page_sure=page_sure and self._lost < _WHOLE_STROKE)
 
     def _turn(self, page: PageAddress) -> None:
         if self.open is not None and self.open.page != page:
             self._end("page")
-        self._page = page
+        self._page, self._page_told = page, True
 
     def _dot(self, at_ms: int, dot: pen_events.Dot) -> None:
         piece = self.open
@@ -169,7 +178,7 @@ class PenInk:
             since_ms = at_ms - piece.down_ms  # no stroke is that long: the pen's clock jumped in the middle of it
         made_ms = piece.down_ms + since_ms
         if self._lost:
-            self._settle_loss(made_ms)
+            self._settle_loss(made_ms, page_sure=self._page_told)
         self.last_ms = made_ms
         piece.rows.append((dot[1], dot[2], dot[3], since_ms, dot[4], dot[5], dot[6]))
         if len(piece.rows) >= self._piece_dots:
@@ -180,7 +189,7 @@ class PenInk:
             self.oddities.append(OddityRow(at_ms, "dot_without_page", None, repr(tuple(dot)).encode()))
             return None
         if self._down is None:
-            self._begin(at_ms, pen_events.PenDown(dot.time_ms, "pen", 0xFF000000))
+            self._begin(at_ms, pen_events.PenDown(dot.time_ms, "pen", 0xFF000000), page_sure=self._page_told)
         down = self._down
         if down is None:
             return None
@@ -191,9 +200,10 @@ class PenInk:
         self.open = Piece(self.pen, self._page, start_ms, pen_ms, self._time_known, down.tip, number)
         return self.open
 
-    def _settle_loss(self, to_ms: int) -> None:
+    def _settle_loss(self, to_ms: int, *, page_sure: bool) -> None:
         if self._lost:
-            self.losses.append(LossSeen(min(self._lost_from_ms, to_ms), to_ms, self._lost, "counter_gap", self._page))
+            page = self._page if page_sure else None
+            self.losses.append(LossSeen(min(self._lost_from_ms, to_ms), to_ms, self._lost, "counter_gap", page))
             self._lost = 0
 
     def _end(self, how: Ended) -> None:

@@ -21,7 +21,18 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sync.district.mark import KEPT_OPENINGS, History, Opening, read_mark, restored_to, write_mark
 from sync.district.postgres_rows import Fresh, add_sums, copy_new, put_weighed
-from sync.district.store import Batch, Clash, DistrictCounts, Incoming, Key, Sums, Taken, conflicting
+from sync.district.store import (
+    Batch,
+    Clash,
+    DistrictCounts,
+    Incoming,
+    Key,
+    Sums,
+    Taken,
+    conflicting,
+    count_query,
+    counted,
+)
 from sync.errors import StoreUnavailable
 from sync.messages import Announcement, DaySum
 
@@ -68,6 +79,10 @@ _NETWORK: Final = {
 }
 """A server whose machine went is noticed in some ten seconds. What the URL says goes first, here and above."""
 _SUM: Final = struct.Struct(">qq")
+_COUNTS: Final = count_query(
+    "select coalesce(sum(greatest(takes - rev, 0)), 0) + greatest(0,"
+    " (select coalesce(sum(n), 0) from counter where name = 'taken') - coalesce(sum(takes), 0)) from result"
+)
 
 
 class PostgresStore:
@@ -125,31 +140,12 @@ class PostgresStore:
                 envelopes, rows, conflicts, pos = _write(cursor, read, known)
             # Before any receipt goes out: a receipt beyond the mark would hide a restore.
             write_mark(self._mark, self._history.mark(pos))
-        return Taken(
-            receipts=read.answers.receipts(self._history.generation, pos),
-            envelopes=envelopes,
-            rows=rows,
-            repeats=read.repeats,
-            conflicts=conflicts,
-            quarantined=len(read.quarantined),
-            announcement=None if before == self._history.generations else self._history.announcement(),
-        )
+        return read.taken(self._history, before, pos, envelopes=envelopes, rows=rows, conflicts=conflicts)
 
     def counts(self) -> DistrictCounts:
         """As `DistrictStore.counts`."""
         with _available():
-            one = self._open.execute(
-                "select (select count(*) from result), (select count(*) from ledger),"
-                " (select coalesce(sum(n), 0) from counter where name = 'repeats'),"
-                " (select count(*) from clash where kind = 'conflict'),"
-                " (select count(*) from clash c join result r using (id) where c.kind = 'conflict' and r.rev = c.rev),"
-                " (select count(*) from quarantine),"
-                " (select coalesce(sum(greatest(takes - rev, 0)), 0) from result)"
-                " + greatest(0, (select coalesce(sum(n), 0) from counter where name = 'taken')"
-                " - (select coalesce(sum(takes), 0) from result))"
-            ).fetchone()
-        names = ("results", "envelopes", "repeats", "conflicts", "unsettled", "quarantined", "doubled")
-        return DistrictCounts(**dict(zip(names, map(int, one or ()), strict=True)))
+            return counted(self._open.execute(_COUNTS).fetchone() or ())
 
     def digests(self) -> Iterator[tuple[str, str, bytes]]:
         """As `DistrictStore.digests`; a whole scan, fetched in parts."""

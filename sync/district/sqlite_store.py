@@ -24,6 +24,8 @@ from sync.district.store import (
     Taken,
     Weighed,
     conflicting,
+    count_query,
+    counted,
 )
 from sync.errors import StoreUnavailable
 from sync.messages import Announcement, Row
@@ -47,6 +49,7 @@ create table clash(box text not null, epoch blob not null, eseq int not null, ki
     primary key(box, epoch, eseq, id, came));
 create table counter(name text primary key, n int not null);
 """
+_COUNTS: Final = count_query("select count(*) from (select 1 from history group by id, rev having count(*) > 1)")
 _GENERATION_BYTES: Final = 6
 _BUSY_S: Final = 10
 """So long is another writer of the file waited for."""
@@ -112,38 +115,21 @@ class SqliteStore:
     def take(self, batch: Sequence[Incoming]) -> Taken:
         """As `DistrictStore.take`."""
         read = Batch(batch)
-        known = self._history.generations
+        before = self._history.generations
         with _available():
             with self._writing(self._open) as connection:
                 if _newest_opening(connection) != self._history.token:
                     self._history = _history(connection)
-                envelopes, rows, clashes = self._write(connection, read)
+                envelopes, rows, conflicts = self._write(connection, read)
                 pos = _last_pos(connection)
             # Before any receipt goes out: a receipt beyond the mark would hide a restore.
             write_mark(self._mark, self._history.mark(pos))
-        return Taken(
-            receipts=read.answers.receipts(self._history.generation, pos),
-            envelopes=envelopes,
-            rows=rows,
-            repeats=read.repeats,
-            conflicts=clashes,
-            quarantined=len(read.quarantined),
-            announcement=None if known == self._history.generations else self._history.announcement(),
-        )
+        return read.taken(self._history, before, pos, envelopes=envelopes, rows=rows, conflicts=conflicts)
 
     def counts(self) -> DistrictCounts:
         """As `DistrictStore.counts`."""
         with _available():
-            one = self._open.execute(
-                "select (select count(*) from result), (select count(*) from ledger),"
-                " (select coalesce(sum(n), 0) from counter where name = 'repeats'),"
-                " (select count(*) from clash where kind = 'conflict'),"
-                " (select count(*) from clash c join result r using (id) where c.kind = 'conflict' and r.rev = c.rev),"
-                " (select count(*) from quarantine),"
-                " (select count(*) from (select 1 from history group by id, rev having count(*) > 1))"
-            ).fetchone()
-        names = ("results", "envelopes", "repeats", "conflicts", "unsettled", "quarantined", "doubled")
-        return DistrictCounts(**dict(zip(names, one, strict=True)))
+            return counted(self._open.execute(_COUNTS).fetchone())
 
     def digests(self) -> Iterator[tuple[str, str, bytes]]:
         """As `DistrictStore.digests`."""

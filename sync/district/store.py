@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from sync.district.mark import History
 from sync.errors import Unreadable
 from sync.messages import NUMBER_REUSED, VERSION, Announcement, DaySum, Receipt, Row, digest, number, ranges, unpack
 
@@ -96,6 +97,22 @@ class DistrictCounts:
     """Revisions that were taken more than once: never anything but 0."""
 
 
+def count_query(doubled: str) -> str:
+    """What every database counts alike, and how it knows what is doubled, in the order of `DistrictCounts`."""
+    return (
+        "select (select count(*) from result), (select count(*) from ledger),"  # noqa: S608  the stores' own constants
+        " (select coalesce(sum(n), 0) from counter where name = 'repeats'),"
+        " (select count(*) from clash where kind = 'conflict'),"
+        " (select count(*) from clash c join result r using (id) where c.kind = 'conflict' and r.rev = c.rev),"
+        f" (select count(*) from quarantine), ({doubled})"
+    )
+
+
+def counted(row: Sequence[int]) -> DistrictCounts:
+    """The one row of `count_query`."""
+    return DistrictCounts(**dict(zip(DistrictCounts.__dataclass_fields__, map(int, row), strict=True)))
+
+
 class DistrictStore(Protocol):
     """A database of the district. All calls come from one thread; every one may raise `StoreUnavailable`."""
 
@@ -179,6 +196,27 @@ class Batch:
             self.answers.refused(key, str(error))
             self.quarantined.append(Quarantined(key.box, sealed.digest, str(error), sealed.payload))
             return None
+
+    def taken(
+        self,
+        history: History,
+        before: Sequence[tuple[str, int]],
+        pos: int,
+        *,
+        envelopes: int,
+        rows: int,
+        conflicts: int,
+    ) -> Taken:
+        """What this batch did, once it is durable; `before` are the generations that this store last said."""
+        return Taken(
+            receipts=self.answers.receipts(history.generation, pos),
+            envelopes=envelopes,
+            rows=rows,
+            repeats=self.repeats,
+            conflicts=conflicts,
+            quarantined=len(self.quarantined),
+            announcement=None if before == history.generations else history.announcement(),
+        )
 
     def known(self, key: Key, kept: bytes, clashes: Sequence[Clash]) -> None:
         """The ledger has this number: the same content is told what it was told before, other content is refused.

@@ -66,15 +66,15 @@ def codes(house: House) -> list[str]:
 
 async def test_low_stops_drains_and_says_so_and_ink_goes_on(house: House) -> None:
     await lesson(house)
-    assert house.box.may_drain()
+    assert house.box.guard.allows()
     await with_room(house, 50)
-    assert not house.box.may_drain()
+    assert not house.box.guard.allows()
     assert codes(house) == ["disk.low"]
     house.links[mac(1)].stroke(now_ms(), PAGE1, Q1, Q1)
     await house.beat()
     assert house.rows("select count(*) from ink") == [(1,)]
     await with_room(house, 1_000)
-    assert house.box.may_drain()
+    assert house.box.guard.allows()
     assert codes(house) == []
 
 

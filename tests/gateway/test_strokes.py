@@ -71,6 +71,24 @@ def test_a_gap_is_a_loss_with_its_page_and_its_time_and_the_stroke_goes_on() -> 
     assert [len(p.rows) for p in ink.closed] == [2]
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_stroke_whose_page_is_among_lost_events_stands_on_the_page_before_and_its_gap_is_of_any_page(
+    lost: int,
+) -> None:
+    first = (PenDown(T0, "pen", 0), PAGE5, dot(0), PenUp(T0 + 8, 1))
+    down = (PenDown(T0 + 500, "pen", 0), Lost(1)) if lost == 1 else (Lost(2),)
+    ink = ink_of(*first, *down, dot(510), PenUp(T0 + 520, 1))
+    assert [p.page.page for p in ink.closed] == [5, 5]
+    assert [(loss.events, loss.page) for loss in ink.losses] == [(lost, None)]
+
+
+def test_a_gap_between_strokes_that_may_have_held_a_whole_stroke_is_of_any_page() -> None:
+    first = (PenDown(T0, "pen", 0), PAGE5, dot(0), PenUp(T0 + 8, 1))
+    second = (PenDown(T0 + 500, "pen", 0), PAGE5, dot(510), PenUp(T0 + 520, 1))
+    pages = [ink_of(*first, Lost(lost), *second).losses[0].page for lost in (3, 4)]
+    assert pages == [PageAddress(3, 27, 603, 5), None]
+
+
 def test_a_gap_before_the_pen_up_is_a_loss_too() -> None:
     ink = ink_of(PenDown(T0, "pen", 0), PAGE5, dot(0), Lost(2), PenUp(T0 + 90, 3))
     assert [(loss.to_ms, loss.events) for loss in ink.losses] == [(T0 + 90, 2)]

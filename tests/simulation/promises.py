@@ -101,8 +101,9 @@ class Promises:
                 self._history.breach(f"result {row.id} rev {row.rev} is receipted and not in the district")
 
     def _is_marked(self, dot: Dot) -> bool:
-        """Whether a gap at the beginning of its stroke tells that an event, so perhaps the page, did not come."""
-        gaps = (loss for loss in self._stored.losses if loss.pen == dot.pen and loss.cause == "counter_gap")
+        """Whether a gap of no known page, at the beginning of its stroke, tells that the page did not come."""
+        losses = [loss for loss in self._stored.losses if loss.pen == dot.pen and loss.page is None]
+        gaps = (loss for loss in losses if loss.cause == "counter_gap")
         return any(gap.from_ms - SLACK_MS <= dot.at_ms <= gap.to_ms + LONGEST_STROKE_MS + SLACK_MS for gap in gaps)
 
     def _is_overdue(self, dot: Dot, life: Life | None) -> bool:

@@ -22,6 +22,8 @@ class Loss:
     from_ms: int
     to_ms: int
     cause: str
+    page: int | None
+    """None where it may be any."""
 
     def covers(self, dot: Dot) -> bool:
         """Whether that dot may be missing for it."""
@@ -60,7 +62,7 @@ class Stored:
             self.version += 1
             self.losses = [
                 Loss(*row)
-                for row in read.execute("select pen, from_ms, to_ms, cause from loss where healed_by is null")
+                for row in read.execute("select pen, from_ms, to_ms, cause, page from loss where healed_by is null")
             ]
             self._history.note("store", f"has {state[0]} losses, {state[1]} of them healed")
 

@@ -68,6 +68,6 @@ def balanced(box: Box, folder: Path) -> None:
     store.open()
     counts, there = store.counts(), store.rows_of("box-1", DAY)
     store.close()
-    assert (counts.doubled, counts.conflicts) == (0, 0)
+    assert (counts.doubled, counts.conflicts, counts.quarantined) == (0, 0, 0)
     assert {code: rev for code, (rev, _) in there.items()} == box.revisions()
     assert set(box.states()) <= {"receipted"}

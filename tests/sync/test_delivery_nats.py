@@ -1,16 +1,16 @@
 """End to end over a real broker, with a real receiver process's worth of restarts. Bounded to half a minute each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
 from sync.district.receiver import Receiver
-from sync.district.sqlite_store import SqliteStore
 from sync.mqtt import box_endpoint, connector, district_endpoint
 from sync.publisher import Publisher
+from tests.sync.delivering import balanced, publishing, receiving
 from tests.sync.nats_server import NatsServer
 from tests.sync.rig import TOPICS, until
 from tests.sync.samples import Box, box_at, result
@@ -32,38 +32,12 @@ def box(tmp_path: Path) -> Iterator[Box]:
         yield box
 
 
-@asynccontextmanager
-async def _district(server: NatsServer, folder: Path) -> AsyncIterator[Receiver]:
-    connect = connector(district_endpoint(server.address, "3.1.1", "d1"))
-    receiver = Receiver(connect, SqliteStore(folder / "district.db", folder / "district.state"), "d1")
-    task = asyncio.create_task(receiver.run())
-    try:
-        yield receiver
-    finally:
-        await receiver.close()
-        await task
+def _district(server: NatsServer, folder: Path) -> AbstractAsyncContextManager[Receiver]:
+    return receiving(connector(district_endpoint(server.address, "3.1.1", "d1")), folder)
 
 
-@asynccontextmanager
-async def _publishing(server: NatsServer, box: Box) -> AsyncIterator[Publisher]:
-    publisher = Publisher(connector(box_endpoint(server.address, "3.1.1", TOPICS)), box.run, TOPICS)
-    task = asyncio.create_task(publisher.run())
-    try:
-        yield publisher
-    finally:
-        await publisher.close()
-        await task
-
-
-def _check(box: Box, folder: Path) -> None:
-    store = SqliteStore(folder / "district.db", None)
-    store.open()
-    counts = store.counts()
-    there = store.rows_of("box-1", "2026-09-21")
-    store.close()
-    assert (counts.doubled, counts.conflicts, counts.quarantined) == (0, 0, 0)
-    assert {code: rev for code, (rev, _) in there.items()} == box.revisions()
-    assert set(box.states()) == {"receipted"}
+def _publishing(server: NatsServer, box: Box) -> AbstractAsyncContextManager[Publisher]:
+    return publishing(connector(box_endpoint(server.address, "3.1.1", TOPICS)), box)
 
 
 async def test_five_hundred_results_arrive_once(server: NatsServer, box: Box, tmp_path: Path) -> None:
@@ -75,7 +49,7 @@ async def test_five_hundred_results_arrive_once(server: NatsServer, box: Box, tm
             await asyncio.sleep(0)
         await until(lambda: box.depth().results == 0, pause_s=0.01)
         assert publisher.status().receipted == 500
-    _check(box, tmp_path)
+    balanced(box, tmp_path)
 
 
 async def test_the_district_comes_back_in_the_middle(server: NatsServer, box: Box, tmp_path: Path) -> None:
@@ -88,7 +62,7 @@ async def test_the_district_comes_back_in_the_middle(server: NatsServer, box: Bo
         async with _district(server, tmp_path):
             await until(lambda: box.depth().results == 0, pause_s=0.01)
         assert publisher.status().connections == 1
-    _check(box, tmp_path)
+    balanced(box, tmp_path)
 
 
 async def test_the_broker_is_killed_and_forgets_everything_in_the_middle(
@@ -104,4 +78,4 @@ async def test_the_broker_is_killed_and_forgets_everything_in_the_middle(
         async with _district(server, tmp_path):
             await until(lambda: box.depth().results == 0, pause_s=0.01)
         assert publisher.status().resent >= 400
-    _check(box, tmp_path)
+    balanced(box, tmp_path)

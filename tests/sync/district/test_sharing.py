@@ -1,10 +1,9 @@
 """`district run` on PostgreSQL: killed with 9 and started again on nats; two that share the load on mosquitto."""
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,6 +13,7 @@ from sync.district.postgres_store import PostgresStore
 from sync.mqtt import box_endpoint, connector
 from sync.publisher import Publisher
 from tests.sync import mosquitto
+from tests.sync.delivering import publishing
 from tests.sync.mosquitto import Mosquitto
 from tests.sync.nats_server import NatsServer
 from tests.sync.rig import TOPICS, until
@@ -61,15 +61,8 @@ async def _receiving(folder: Path, url: str, broker: str, protocol: str) -> Asyn
             receivers.kill(name)
 
 
-@asynccontextmanager
-async def _publishing(broker: str, protocol: str, box: Box) -> AsyncIterator[Publisher]:
-    publisher = Publisher(connector(box_endpoint(broker, protocol, TOPICS)), box.run, TOPICS)
-    task = asyncio.create_task(publisher.run())
-    try:
-        yield publisher
-    finally:
-        await publisher.close()
-        await task
+def _publishing(broker: str, protocol: str, box: Box) -> AbstractAsyncContextManager[Publisher]:
+    return publishing(connector(box_endpoint(broker, protocol, TOPICS)), box)
 
 
 def _holds(url: str, box: Box) -> None:
