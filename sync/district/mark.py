@@ -112,6 +112,11 @@ def write_mark(path: Path | None, mark: Mark) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # else a power cut may bring the old name's file back, and hide a restore
+    finally:
+        os.close(folder)
 
 
 class History(NamedTuple):
