@@ -290,7 +290,8 @@ def conflicting(clashes: Iterable[Clash]) -> list[Clash]:
 
 
 def _receipt(epoch: bytes, answer: _Answer, generation: str, pos: int) -> Receipt:
-    conflicts = conflicting(answer.clashes)
+    clashes = sorted(answer.clashes)  # a repeat is told the same, in whatever order a database keeps it
+    conflicts = conflicting(clashes)
     return Receipt(
         v=VERSION,
         epoch=epoch.hex(),
@@ -298,7 +299,7 @@ def _receipt(epoch: bytes, answer: _Answer, generation: str, pos: int) -> Receip
         refused=tuple(answer.refused),
         conflict=tuple((clash.id, clash.rev) for clash in conflicts),
         digests=tuple((clash.kept.hex(), clash.came.hex()) for clash in conflicts),
-        behind=tuple((clash.id, clash.rev) for clash in answer.clashes if clash.kind == "behind"),
+        behind=tuple((clash.id, clash.rev) for clash in clashes if clash.kind == "behind"),
         generation=generation,
         pos=pos,
     )
