@@ -223,6 +223,11 @@ class Answers:
         pen = keys[0].pen if keys else ""
         return FieldInk(strokes, digest, pen, shared=name in assigned.offered_to, fits=assigned.fits)
 
+    def is_assigned(self, place: Place) -> bool:
+        """Whether the ink of a field's page stands in its fields as it is now; else `ink` costs some milliseconds."""
+        held = self._pages.get((place[0], self.sheet.page_of(place[1]).number))
+        return held is None or held.assigned is not None
+
     def request(self, place: Place, ink: FieldInk) -> dict[str, Any]:
         """The reader's job for a field, as `inkgate read` takes it."""
         about = self.fields[place[1]]

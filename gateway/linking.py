@@ -172,7 +172,7 @@ class Linking:
 
     def signal_dbm(self, mac: str) -> int | None:
         """How strong a pen was heard last, by whoever heard it best; a pen that is linked advertises no more."""
-        heard = self.radios.heard.get(mac)
+        heard = self.radios.hears(mac)
         if heard is not None and heard.rssi:
             self._signal_dbm[mac] = max(heard.rssi.values())
         return self._signal_dbm.get(mac)

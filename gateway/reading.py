@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +26,7 @@ _UNDER_WAY: Final = 32
 _HANG_S: Final = 20.0
 """No answer for so long, with jobs under way, is a crash; a job takes some 10 ms, loading a second."""
 _HELLO: Final = -1
+_NICE: Final = 10
 _LONGEST_LINE: Final = 1 << 24
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
@@ -105,6 +107,8 @@ class ReaderProcess:
         child = self._child = await asyncio.create_subprocess_exec(
             *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LONGEST_LINE
         )
+        with contextlib.suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, child.pid, _NICE)  # ink comes first, also while a reader starts
         hung = False
         try:
             hung = await self._serve(child)

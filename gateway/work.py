@@ -27,6 +27,8 @@ from recognition.sheets import Sheet
 
 _FOREVER_MS: Final = 2**62
 _FAILED_BYTES: Final = 1_024
+_PAGES_A_BEAT: Final = 2
+"""Pages whose ink is given to fields anew in one beat, some 5 ms each."""
 _NOT_READ: Final = "not_read"
 
 
@@ -190,9 +192,16 @@ class Work:
         return True
 
     def ask(self, horizon_ms: int, writing: dict[int, PageAddress]) -> None:
-        """Give out what is due by then; `writing` is the page of each seat's open stroke."""
-        means, answers = self._means, self.answers
+        """Give out what is due by then; `writing` is the page of each seat's open stroke.
+
+        A class that lifts its pens together would hold up ink: what needs many pages waits for the next beats.
+        """
+        means, answers, anew = self._means, self.answers, 0
         for place in answers.due(horizon_ms, writing):
+            if not answers.is_assigned(place):
+                anew += 1
+                if anew > _PAGES_A_BEAT:
+                    continue
             mark, ink = answers.marked[place], answers.ink(place)
             if not ink.strokes:
                 mark.due_ms = None

@@ -210,20 +210,24 @@ def _fits(runs: list[_Run], page: SheetPage) -> bool:
     plain = [f.box_mm for f in page.fields if not any(c.box_mm for c in f.choices)]
     boxes = np.array(options + plain, np.float32)
     middles = np.array([(r.points[:, :2].min(axis=0) + r.points[:, :2].max(axis=0)) / 2 for r in runs], np.float32)
-    here = _inside_count(middles, boxes)
+    counts = _inside_counts(middles, boxes)
+    here = int(counts[len(_SHIFTS_MM) // 2, len(_SHIFTS_MM) // 2])
     if here > len(runs) - 2:
         return True
-    best, far = here, 0.0
-    for dx in _SHIFTS_MM:
-        for dy in _SHIFTS_MM:
-            count = _inside_count(middles + np.array([dx, dy], np.float32), boxes)
-            if count > best:
-                best, far = count, max(abs(float(dx)), abs(float(dy)))
+    best = int(counts.max())
+    moved = np.unravel_index(int(counts.argmax()), counts.shape)
+    far = max(abs(float(_SHIFTS_MM[k])) for k in moved) if best > here else 0.0
     explains_all = best == len(runs) and best - here >= 2  # noqa: PLR2004  # one alone may be a slip
     explains_most = best - here >= max(3, 0.3 * len(runs))
     return not (far >= _REAL_SHIFT_MM and (explains_all or explains_most))
 
 
-def _inside_count(middles: NDArray[np.float32], boxes: NDArray[np.float32]) -> int:
-    """How many of these middles of runs, shape (n, 2) in mm, lie in a box."""
-    return int((_distance(middles, boxes) <= MARGIN_MM).any(axis=0).sum())
+def _inside_counts(middles: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.intp]:
+    """How many middles of runs, shape (n, 2) in mm, lie in a box, for each shift in x and y: shape (shifts, shifts)."""
+    off = []
+    for axis in (0, 1):
+        at = (middles[:, axis] + _SHIFTS_MM[:, None])[:, None, :]
+        low, high = boxes[:, axis][:, None], boxes[:, axis + 2][:, None]
+        off.append(np.square(np.maximum(np.maximum(low - at, at - high), 0)))
+    near = off[0][:, None] + off[1][None, :] <= MARGIN_MM**2
+    return np.asarray(near.any(axis=2).sum(axis=2))

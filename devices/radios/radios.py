@@ -135,13 +135,16 @@ class Radios:
     @property
     def heard(self) -> dict[str, Heard]:
         """Every pen that some adapter heard lately."""
-        now_s, out = self._clock(), {}
-        for mac, pen in self._pens.items():
-            if fresh := self._fresh(pen, now_s):
-                rssi = {address: sighting.rssi for address, sighting in fresh.items()}
-                name = next(iter(fresh.values())).name
-                out[mac] = Heard(mac, pen.family, name, rssi, pen.last_ms)
-        return out
+        return {mac: heard for mac in self._pens if (heard := self.hears(mac)) is not None}
+
+    def hears(self, mac: str) -> Heard | None:
+        """How one pen was heard; None if no adapter heard it lately."""
+        pen = self._pens.get(mac)
+        fresh = self._fresh(pen, self._clock()) if pen is not None else {}
+        if pen is None or not fresh:
+            return None
+        rssi = {address: sighting.rssi for address, sighting in fresh.items()}
+        return Heard(mac, pen.family, next(iter(fresh.values())).name, rssi, pen.last_ms)
 
     def family(self, mac: str) -> PenFamily:
         """The family of a pen that was heard. Raises KeyError for one that never was."""
