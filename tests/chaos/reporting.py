@@ -85,8 +85,16 @@ def words(said: dict[str, Any]) -> str:
             f" {heard} were found."
         )
         lines += [f"  ! {hit}" for hit in one["hits"][:_FAULTS_TOLD]]
-    lines.append("Nothing is lost, nothing is doubled." if said["kept"] else "THE PROMISE WAS NOT KEPT.")
+    lines.append(_verdict(said))
     return "\n".join(lines)
+
+
+def _verdict(said: dict[str, Any]) -> str:
+    if not said["kept"]:
+        return "THE PROMISE WAS NOT KEPT, OR A PROTECTION WAS NOT MISSED."
+    if not said["scenarios"]:
+        return "Every protection that was taken away was missed."
+    return "Nothing is lost, nothing is doubled."
 
 
 def _scenario(one: dict[str, Any]) -> list[str]:
