@@ -7,25 +7,16 @@ When nothing can be made durable the batch waits and is tried again; nothing is 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
 
 from sqlite_utils import Database
 
 from gateway import journal
 from gateway.journal import Batch, Committed
 from gateway.links import Change, Links
+from sync.publisher import Run
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-
-class Run(Protocol):
-    """The one writer: runs work in a transaction of its own and gives back its result."""
-
-    def __call__(self, work: Callable[[Database], T], /) -> Awaitable[T]:
-        """Run it; an error of the work comes back as it is, with the transaction undone."""
 
 
 class Beat:

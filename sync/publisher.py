@@ -27,6 +27,7 @@ from sync.broker import (
 )
 from sync.comeback import LONG_PAUSE_MS, Comeback
 from sync.errors import BrokerUnreachable, NotAuthorized, Unreadable
+from sync.hearing import Hearing
 from sync.messages import HEALTH_OFFLINE, HEALTH_ONLINE, Announcement, Proof, Receipt, number
 from sync.outbox import NOT_AUTHORIZED, Booked, Numbers, Offer
 from sync.status import BROKER_REFUSES, NO_RECEIPT, TWIN, UNREACHABLE, Counts, PublisherStatus
@@ -104,6 +105,7 @@ class Publisher:
         self._on_receipted = on_receipted
         self._link: _Link | None = None
         self._counts = Counts()
+        self._hearing = Hearing()
         self._offered_to = 0
         self._reason: str | None = None
         self._refusal: str | None = None
@@ -211,6 +213,7 @@ class Publisher:
             return
         broker.publish(self._topics.health, HEALTH_ONLINE, retain=True)
         self._link = _Link(broker, self._tick_ms(), careful=self._careful)
+        self._hearing.connected()
         self._counts.connections += 1
         self._since_ms, self._reason = self._now_ms(), None
         logger.info("Connected to the broker")
@@ -261,6 +264,8 @@ class Publisher:
         full = len(link.unacknowledged) >= MOST
         if gone is None and full and self._tick_ms() - link.heard_ms >= _STUCK_MS:
             gone = Gone(0, "the broker acknowledges nothing")
+        elif gone is None and self._hearing.is_deaf(link.window.under_way, self._tick_ms()):
+            gone = Gone(0, "the broker takes everything and brings nothing")
         if gone is not None:
             await self._drop(gone)
 
@@ -288,6 +293,7 @@ class Publisher:
                 receipt = Receipt.from_json(event.payload)
                 self._counts.receipts += 1
                 self._last_receipt_ms = self._now_ms()
+                self._hearing.receipt(receipt.generation, receipt.pos)
                 work.append(lambda db: outbox.book(db, receipt, self._numbers))
             elif event.topic == self._topics.ledger:
                 announcement = Announcement.from_json(event.payload)
@@ -296,6 +302,7 @@ class Publisher:
                 work.append(lambda db: outbox.announced(db, announcement))
             elif event.topic == self._topics.proof:
                 proof = Proof.from_json(event.payload)
+                self._hearing.proof(proof.generation, proof.pos)
                 work.append(lambda db: self._keep(db, proof))
         except Unreadable as error:
             self._counts.unreadable += 1

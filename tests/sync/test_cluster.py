@@ -1,7 +1,8 @@
 """Three nats-servers as one broker (sync.md 4): one killed under load, even with its disk wiped, costs nothing."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.sync.deployed import Cluster
 from tests.sync.rig import TOPICS, until
 from tests.sync.samples import Box, box_at, result
 
-pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.timeout(700)]
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ async def test_each_node_is_killed_in_turn_under_load_and_nothing_is_lost_or_dou
             cluster.start(node)
             await ready(cluster)
         await settled(box)
-        await proven(box)
+        await patiently(lambda: proven(box))
         made = len(box.revisions())
     balanced(box, tmp_path)
     assert made == 3 * 60 * 50
@@ -82,13 +83,16 @@ async def test_each_node_is_killed_in_turn_under_load_and_nothing_is_lost_or_dou
 
 async def settled(box: Box) -> None:
     """The outbox is empty again, with two nodes of three."""
-    for _ in range(3):
-        try:
-            await empty(box)
-        except TimeoutError:
-            continue
-        return
-    raise AssertionError(f"{box.depth().results} results still wait of {len(box.revisions())}")
+    await patiently(lambda: empty(box))
+
+
+async def patiently(wait: Callable[[], Awaitable[None]]) -> None:
+    """A node that came back may deliver nothing by an old subscription: the box notices after two minutes."""
+    for _ in range(5):
+        with contextlib.suppress(TimeoutError):
+            await wait()
+            return
+    await wait()
 
 
 async def test_a_box_that_knows_all_three_goes_to_the_next_when_its_own_is_away(cluster: Cluster, box: Box) -> None:

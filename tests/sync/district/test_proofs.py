@@ -1,5 +1,7 @@
 """Which sums are told, and how rarely."""
 
+from itertools import pairwise
+
 from sync.district.proofs import EVERY_MS, Proofs
 from sync.district.store import Sums
 from sync.messages import DaySum, Proof
@@ -56,3 +58,16 @@ def test_a_box_without_results_is_told_that_there_are_none() -> None:
     proofs.changed(BOX)
     ((_, proof),) = tell(proofs, Sums("g", 0, {}), at_ms=0)
     assert proof.sums() == {}
+
+
+def test_what_a_broker_may_have_forgotten_is_told_again_ever_more_rarely() -> None:
+    proofs, told_ms = Proofs(0), []
+    proofs.changed(BOX)
+    for now_ms in range(0, 1_000_000, EVERY_MS):
+        told_ms += [now_ms] * len(tell(proofs, ONE, at_ms=now_ms))
+    waits = [later - before for before, later in pairwise(told_ms)]
+    assert waits == [15_000, 30_000, 60_000, 120_000, 240_000, 300_000]
+    proofs.changed(BOX)
+    assert len(tell(proofs, ONE._replace(pos=8), at_ms=1_010_000)) == 1
+    assert proofs.due(1_010_000 + 14_000) == []
+    assert len(tell(proofs, ONE._replace(pos=8), at_ms=1_010_000 + 15_000)) == 1
