@@ -9,6 +9,7 @@ import contextlib
 import logging
 import signal
 import sqlite3
+from typing import Final
 
 from gateway import control, journal, views
 from gateway.box import Box
@@ -23,6 +24,9 @@ from gateway.store import Store
 from gateway.watchdog import Manager, Watchdog
 
 logger = logging.getLogger(__name__)
+
+_LAST_RESULTS_S: Final = 2.0
+"""So long may an end wait for the receipts of what the last beat brought."""
 
 
 class App:
@@ -54,9 +58,9 @@ class App:
         server = await control.serve(self.box.settings.box.folder, Service(self.box).handlers())
         logger.info("the page is at %s", self.box.page_url)
         await self.box.linking.start()
+        uplink = asyncio.create_task(self.box.uplink.run())
         self._tasks = [
             asyncio.create_task(self.box.desk.reader.run()),
-            asyncio.create_task(self.box.uplink.run()),
             asyncio.create_task(self._beat_on()),
             asyncio.create_task(self._look_around()),
             asyncio.create_task(self._watchdog.keep()),
@@ -64,7 +68,7 @@ class App:
         self._manager.tell(READY=1, STATUS=f"The page is at {self.box.page_url}.")
         ending = asyncio.create_task(end.wait())
         try:
-            done, _ = await asyncio.wait({ending, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({ending, uplink, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {ending}:
                 task.result()
         finally:
@@ -72,6 +76,7 @@ class App:
             ending.cancel()
             server.close()
             await self._end()
+            await self._hang_up(uplink)
             await page.close()
 
     def _access(self) -> Access:
@@ -91,6 +96,13 @@ class App:
             await self.beat(now_ms)
             await self.box.store.run(lambda db: self.box.linking.note_stopped(db, now_ms))
         self.box.alive.close()
+
+    async def _hang_up(self, uplink: "asyncio.Task[None]") -> None:
+        """The last beat may have made results: they go out if the district is there, or at the next start."""
+        if not uplink.done():
+            await self.box.uplink.finish(_LAST_RESULTS_S)
+        uplink.cancel()
+        await asyncio.gather(uplink, return_exceptions=True)
 
     async def _beat_on(self) -> None:
         loop = asyncio.get_running_loop()

@@ -49,6 +49,10 @@ class Uplink:
         await self._store.run(lambda db: take_name(db, self._settings.box.id))
         await self._publisher.run()
 
+    async def finish(self, limit_s: float) -> None:
+        """As `Publisher.finish`."""
+        await self._publisher.finish(limit_s)
+
     async def close(self) -> None:
         """Say goodbye to the broker."""
         await self._publisher.close()

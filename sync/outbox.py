@@ -284,6 +284,14 @@ def readmit(db: Database, *, why: str | None = NOT_AUTHORIZED) -> int:
     ).rowcount
 
 
+def waits(db: Database) -> bool:
+    """Whether anything has no receipt that will be offered by itself."""
+    found = db.conn.execute(
+        "select exists(select 1 from fresh) or exists(select 1 from envelope where state = 'waiting')"
+    ).fetchone()
+    return bool(found[0])
+
+
 def depth(db: Database) -> OutboxDepth:
     """How much has no receipt, how old it is, and why."""
     fresh, oldest_row = db.conn.execute(

@@ -112,7 +112,7 @@ class Publisher:
         self._since_ms = now_ms()
         self._last_receipt_ms: int | None = None
         self._sealed_ms = tick_ms() - _SEAL_EVERY_MS
-        self._woken = asyncio.Event()
+        self._woken, self._stepped = asyncio.Event(), asyncio.Event()
         self._rows_waiting = self._started = self._closing = self._careful = False
         self._ended = asyncio.Event()
         self._ended.set()
@@ -142,6 +142,19 @@ class Publisher:
         self._closing = True
         self._woken.set()
         await self._ended.wait()
+
+    async def finish(self, limit_s: float) -> None:
+        """Offer what was just written and wait a moment for its receipts, while there is a connection; for an end.
+
+        What has no receipt by then stays in the outbox, as always.
+        """
+        self._sealed_ms = self._tick_ms() - _SEAL_EVERY_MS
+        self.wake()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self._link is not None and await self._run(outbox.waits):
+                    self._stepped.clear()
+                    await self._stepped.wait()
 
     def wake(self) -> None:
         """Results were written: seal at once if a hundred wait."""
@@ -195,6 +208,7 @@ class Publisher:
         await self._hear()
         await self._seal()
         await self._offer()
+        self._stepped.set()
         return max(0, self._sealed_ms + _SEAL_EVERY_MS - self._tick_ms()) / 1000
 
     async def _come(self) -> None:

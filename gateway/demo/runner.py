@@ -25,7 +25,7 @@ from sync.nats import nats_binary, nats_config
 _SETUP_S: Final = 60.0
 _LESSON_S: Final = 600.0
 _DRAIN_S: Final = 40.0
-_EMPTY_S: Final = 20.0
+_EMPTY_S: Final = 120.0
 """How long pens that are linked are waited for until their memories are drained."""
 _REST_S: Final = 1.5
 """Between the last pen-up of the class and the end: nothing is under way any more."""

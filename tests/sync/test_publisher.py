@@ -268,6 +268,41 @@ async def test_closing_says_that_the_box_is_away_and_leaves_the_outbox(rig: Rig)
     assert rig.box.depth().results == 1
 
 
+async def test_what_the_last_beat_brought_is_offered_before_an_end_and_its_receipt_is_waited_for(rig: Rig) -> None:
+    task = asyncio.create_task(rig.publisher.run())
+    await until(lambda: rig.hub.connected("box-1"))
+    rig.box.put(result(1))
+    finishing = asyncio.create_task(rig.publisher.finish(30))
+    await until(lambda: bool(rig.offered()))
+    assert not finishing.done()
+    rig.say_ok(rig.offered()[0])
+    await finishing
+    assert rig.box.depth().results == 0
+    await rig.publisher.close()
+    await task
+
+
+async def test_an_end_waits_for_no_district_that_is_not_there(rig: Rig) -> None:
+    rig.hub.up = False
+    rig.box.put(result(1))
+    task = asyncio.create_task(rig.publisher.run())
+    await asyncio.sleep(0)
+    await rig.publisher.finish(30)
+    assert rig.box.depth().results == 1
+    await rig.publisher.close()
+    await task
+
+
+async def test_an_end_does_not_wait_longer_than_it_may_for_a_receipt(rig: Rig) -> None:
+    task = asyncio.create_task(rig.publisher.run())
+    await until(lambda: rig.hub.connected("box-1"))
+    rig.box.put(result(1))
+    await rig.publisher.finish(0.05)
+    assert rig.box.depth().results == 1
+    await rig.publisher.close()
+    await task
+
+
 async def test_a_cancelled_publisher_lets_go_of_the_broker(rig: Rig) -> None:
     task = asyncio.create_task(rig.publisher.run())
     await until(lambda: rig.hub.connected("box-1"))
