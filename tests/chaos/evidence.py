@@ -53,12 +53,15 @@ class Evidence:
         self.truth.append({**line, "dots": dots, "sum": dot_sum(rows), "how": how})
         return rows
 
-    def stored(self, down_ms: int, rows: np.ndarray[Any, Any], *, how: str = "live", piece: int = 0) -> None:
-        """The box stored it."""
+    def stored(
+        self, down_ms: int, rows: np.ndarray[Any, Any], *, how: str = "live", piece: int = 0, late_ms: int = 0
+    ) -> None:
+        """The box stored it; where it came so late that the pen's time was doubted, under the time of its arrival."""
+        at_ms = down_ms + late_ms
         self.box.execute(
             "insert into ink(seq, pen, section, owner, note, page, down_ms, piece, dots, sum, packed, up_ms, pen_ms,"
             " time_known, ended, how, tip, clock) values (1,?,?,?,?,?,?,?,?,?,?,?,?,1,'up',?,'pen',1)",
-            (PEN, *PAGE, down_ms, piece, len(rows), dot_sum(rows), pack_ink([rows]), down_ms + 120, down_ms, how),
+            (PEN, *PAGE, at_ms, piece, len(rows), dot_sum(rows), pack_ink([rows]), at_ms + 120, down_ms, how),
         )
 
     def loss(self, from_ms: int, to_ms: int, *, healed: bool = False) -> None:

@@ -84,11 +84,11 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _stored(box: sqlite3.Connection) -> dict[StrokeKey, list[int]]:
-    """Dots and sum of every stored stroke, its pieces joined."""
+    """Dots and sum of every stored stroke, its pieces joined, by the time that the pen gave it."""
     stored: dict[StrokeKey, list[int]] = defaultdict(lambda: [0, 0])
-    query = "select pen, section, owner, note, page, down_ms, dots, sum from ink"
-    for pen, section, owner, note, page, down_ms, dots, total in box.execute(query):
-        known = stored[pen, (section, owner, note, page), down_ms]
+    query = "select pen, section, owner, note, page, pen_ms, dots, sum from ink"
+    for pen, section, owner, note, page, pen_ms, dots, total in box.execute(query):
+        known = stored[pen, (section, owner, note, page), pen_ms]
         known[0] += dots
         known[1] = (known[1] + total) & 0xFFFFFFFF
     return stored

@@ -41,6 +41,11 @@ def test_a_run_that_kept_its_promise_has_no_fault(evidence: Evidence) -> None:
     assert (counts["shown_dots"], counts["results_in_district"]) == (10, 2)
 
 
+def test_ink_whose_time_is_that_of_its_late_arrival_is_still_the_stroke_that_was_written(evidence: Evidence) -> None:
+    evidence.stored(80_000, evidence.wrote(80_000), late_ms=2_285)
+    assert judge(evidence.files()).faults == []
+
+
 def lost_live(e: Evidence) -> None:
     e.wrote(80_000)
 
