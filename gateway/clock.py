@@ -24,6 +24,8 @@ _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 STEP_MS: Final = 1_000
 """A wall that is further from the box's time than this was set anew."""
+_NEWS_MS: Final = STEP_MS // 2
+"""What is told may be so far off for want of a row, and so far again for want of a correction: a step together."""
 _ROW: Final = "clock/"
 
 
@@ -135,7 +137,7 @@ class BoxClock:
             or last.offset_ms != self._offset_ms
             or last.boot != self._system.boot_id()
             or last.synced != self._system.is_trusted()
-            or abs(last.ahead_ms - self._ahead_ms()) > STEP_MS
+            or abs(last.ahead_ms - self._ahead_ms()) > _NEWS_MS
         )
 
     def note(self, db: Database) -> list[Offset]:
@@ -163,7 +165,7 @@ class BoxClock:
         same = [
             row for row in self._rows if row.synced and (row.boot, row.offset_ms) == (anchor.boot, anchor.offset_ms)
         ]
-        if not same or abs(same[-1].ahead_ms) <= STEP_MS:
+        if not same or abs(same[-1].ahead_ms) <= _NEWS_MS:
             return at_ms
         return at_ms + same[-1].ahead_ms
 

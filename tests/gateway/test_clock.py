@@ -210,6 +210,18 @@ def test_whatever_the_wall_does_time_goes_on_in_a_lesson_and_every_time_can_be_t
     db.conn.close()
 
 
+def test_a_wall_that_creeps_away_in_small_sets_is_told_as_truly_as_one_that_was_set_once(db: Database) -> None:
+    world = World(NOW, synced=False)
+    box = started(db, world)
+    world.wait(737)
+    world.set(NOW)
+    noted(db, box)
+    world.wait(1)
+    world.set(NOW - 264)
+    noted(db, box)
+    assert abs(box.told_ms(box.now_ms()) - world.wall_ms()) <= clock.STEP_MS
+
+
 def test_a_row_that_could_not_be_written_is_written_later(db: Database) -> None:
     world = World(Y2014, synced=False)
     box = started(db, world)
