@@ -1,142 +1,136 @@
-"""Marks in printed option boxes, by geometry and by the order in which they came. No network.
+"""Marks in printed option boxes and written signs, by geometry. No network.
 
 A mark is of the option in whose box its telling point lies: the lowest corner of a tick, where the lines of a cross
-meet, the middle of a ring or fill. What lies between boxes or joins two is of both, and goes to a person. A scribble is
-a mark where nothing was before; over an older mark it takes that back, unless it follows so closely that it is only a
-heavy hand.
+meet, the middle of a ring or fill. What lies between boxes or joins two is of both, and goes to a person. What a mark
+does to an older one is told by the rules of `recognition/withdrawal`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from recognition.readers.reading import Reading, ReadRequest, Thresholds
-from recognition.readers.shapes import Shape, crossing, distance_to, shape_of
+from recognition.shapes import Shape, crossing, distance_to, shape_of
 from recognition.sheets import Box, Choice
+from recognition.withdrawal import Form, Mark, OptionRoles, character_roles, option_roles
 
-HEAVY_MS: Final = 2000
-"""Ink over a mark within this time of it is emphasis, no withdrawal."""
+TRUE: Final = "true"
+FALSE: Final = "false"
 
 _CROSS_GAP_MS: Final = 3000
 _IN_BOX_MM: Final = 0.5
 _NEAR_MM: Final = 5.0
-_CORNER_RISE_MM: Final = 1.0
 _FAR_SIDE: Final = 2.0
 _SURE: Final = 0.99
 _LINE_SURE: Final = 0.95
-
-_Form: TypeAlias = Literal["tap", "line", "cross", "tick", "ring", "scribble", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    strokes: tuple[int, ...]
-    form: _Form
-    options: tuple[int, ...]
-    """One where it is clear, several where it may be of each, none for ink beside all boxes."""
-    begin_ms: float
-    end_ms: float
-
-
-@dataclass(slots=True)
-class _Option:
-    """What happened to one option so far."""
-
-    marked: bool = False
-    faint: bool = False
-    confidence: float = _SURE
-    last_ms: float = 0.0
-    strokes: list[int] = field(default_factory=list)
-    withdrawn: list[int] = field(default_factory=list)
+_SIGN_SURE: Final = 0.95
+_LEAST_RISE_MM: Final = 0.5
+_STEEP: Final = 0.4
 
 
 def read_marks(request: ReadRequest, thresholds: Thresholds) -> Reading:
     """Read which option is marked; every choice of the request has a box."""
     shapes = [shape_of(stroke) for stroke in request.strokes]
-    options = [_Option() for _ in request.choices]
-    reasons: list[str] = []
-    unclear: set[int] = set()
-    for mark in _marks(shapes, request.choices):
-        if len(mark.options) > 1:
-            unclear.update(mark.options)
-        elif mark.options:
-            _apply(options[mark.options[0]], mark)
-        else:
-            reasons.append("outside")
-    return _conclude(request, options, unclear, reasons, thresholds)
-
-
-def _conclude(
-    request: ReadRequest, options: list[_Option], unclear: set[int], reasons: list[str], thresholds: Thresholds
-) -> Reading:
-    names = [choice.value for choice in request.choices]
-    marked = [k for k, option in enumerate(options) if option.marked]
-    taken_back = [k for k, option in enumerate(options) if option.withdrawn and not option.marked]
-    named = sorted(set(marked) | unclear)
-    withdrawn = tuple(sorted(k for option in options for k in option.withdrawn))
-    if unclear:
+    found = option_roles(
+        _marks(shapes, request.choices),
+        strokes=len(shapes),
+        options=len(request.choices),
+        several=request.several,
+        keep=request.keep,
+    )
+    reasons = list(found.roles.notices)
+    if found.shared:
         reasons.append("between_boxes")
-    elif not marked:
-        reasons.append("crossed_out" if taken_back else "faint" if any(o.faint for o in options) else "no_mark")
-        named = [] if taken_back else [k for k, option in enumerate(options) if option.faint]
-    elif len(marked) > 1 and not request.several:
+    elif not found.marked and not found.withdrawn:
+        reasons.append("faint" if found.faint else "no_mark")
+    elif not found.marked:
+        reasons.append("nothing_after")
+    elif len(found.marked) > 1 and not request.several:
         reasons.append("two_marks")
+    elif not found.roles.doubts:
+        return _marked(request, found, reasons, thresholds)
+    return _asked(request, found, reasons)
+
+
+def read_sign(request: ReadRequest, thresholds: Thresholds) -> Reading:
+    """Read a written tick as true and a written cross as false; anything else is asked about."""
+    shapes = [shape_of(stroke) for stroke in request.strokes]
+    roles = character_roles(shapes, redo_box=request.redo_box, keep=request.keep, lines=False)
+    reasons = list(roles.notices)
+    value, others = None, tuple[tuple[str, float], ...]()
+    if roles.either:
+        named = [sign for which in roles.either if (sign := _sign([shapes[k] for k in which]))]
+        others = tuple((sign, round(1 / len(set(named)), 4)) for sign in dict.fromkeys(named))
+    elif roles.standing:
+        value = _sign([shapes[k] for k in roles.standing])
+        reasons += [] if value else ["no_mark"]
     else:
-        confidence = min(options[k].confidence for k in marked)
-        return Reading(
-            value=",".join(names[k] for k in marked),
-            confidence=confidence,
-            accepted=confidence >= thresholds.mark and not request.offered_to,
-            reasons=tuple(dict.fromkeys(reasons)),
-            withdrawn=withdrawn,
-        )
-    share = 1 / len(named) if named else 0.0
+        reasons.append("nothing_after")
+    if request.offered_to:
+        reasons.append("offered_to_two")
+    return Reading(
+        value=value,
+        confidence=_SIGN_SURE if value else 0.0,
+        accepted=value is not None and thresholds.mark <= _SIGN_SURE and not (request.offered_to or roles.doubts),
+        alternatives=others,
+        reasons=tuple(reasons),
+        withdrawn=roles.taken_back,
+        roles=roles.told,
+    )
+
+
+def _marked(request: ReadRequest, found: OptionRoles, reasons: list[str], thresholds: Thresholds) -> Reading:
+    confidence = _LINE_SURE if any("line" in found.forms[k] for k in found.marked) else _SURE
+    return Reading(
+        value=",".join(request.choices[k].value for k in found.marked),
+        confidence=confidence,
+        accepted=confidence >= thresholds.mark and not request.offered_to,
+        reasons=tuple(reasons),
+        withdrawn=found.roles.taken_back,
+        roles=found.roles.told,
+    )
+
+
+def _asked(request: ReadRequest, found: OptionRoles, reasons: list[str]) -> Reading:
+    """No value, with the options that may be meant; none of those that were taken back."""
+    named = sorted({*found.marked, *found.shared}) or ([] if found.withdrawn else list(found.faint))
     return Reading(
         value=None,
         confidence=0.0,
         accepted=False,
-        alternatives=tuple((names[k], share) for k in named),
-        reasons=tuple(dict.fromkeys(reasons)),
-        withdrawn=withdrawn,
+        alternatives=tuple((request.choices[k].value, 1 / len(named)) for k in named),
+        reasons=tuple(reasons),
+        withdrawn=found.roles.taken_back,
+        roles=found.roles.told,
     )
 
 
-def _apply(option: _Option, mark: _Mark) -> None:
-    if mark.form == "tap":
-        option.faint = True
-        return
-    over_old = option.marked and mark.begin_ms - option.last_ms > HEAVY_MS
-    if mark.form == "scribble" and option.marked and not over_old:
-        # The pen came back within two seconds: a heavy hand, and it may go on being heavy.
-        option.last_ms = mark.end_ms
-        option.strokes.extend(mark.strokes)
-        return
-    if mark.form == "scribble" and over_old:
-        option.withdrawn += [*option.strokes, *mark.strokes]
-        option.marked, option.strokes = False, []
-    elif mark.form == "scribble" and option.withdrawn:
-        option.withdrawn.extend(mark.strokes)
-    else:
-        option.marked = True
-        option.confidence = min(option.confidence, _LINE_SURE) if mark.form == "line" else _SURE
-        option.strokes.extend(mark.strokes)
-    option.last_ms = mark.end_ms
+def _sign(shapes: Sequence[Shape]) -> str | None:
+    if len(shapes) == 1:
+        y = shapes[0].xy[:, 1]
+        lowest, end = int(y.argmax()), float(y[-1])
+        short, long = float(y[lowest] - y[0]), float(y[lowest] - end)
+        is_tick = 0 < lowest < len(y) - 1 and long > short >= _LEAST_RISE_MM and shapes[0].turns <= 1
+        return TRUE if is_tick else None
+    if len(shapes) == 2 and all(shape.is_line for shape in shapes) and crossing(*shapes):  # noqa: PLR2004  # two lines
+        steep = [abs(s.xy[-1, 1] - s.xy[0, 1]) > _STEEP * abs(s.xy[-1, 0] - s.xy[0, 0]) for s in shapes]
+        return FALSE if all(steep) else None
+    return None
 
 
-def _marks(shapes: Sequence[Shape], choices: Sequence[Choice]) -> list[_Mark]:
+def _marks(shapes: Sequence[Shape], choices: Sequence[Choice]) -> list[Mark]:
     boxes = [choice.box_mm for choice in choices if choice.box_mm is not None]
-    out: list[_Mark] = []
+    out: list[Mark] = []
     number = 0
     while number < len(shapes):
         shape = shapes[number]
         following = shapes[number + 1] if number + 1 < len(shapes) else None
         if following is not None and (meet := _cross(shape, following)) is not None:
             strokes: tuple[int, ...] = (number, number + 1)
-            mark = _Mark(strokes, "cross", _at(meet, boxes), shape.begin_ms, following.end_ms)
+            mark = Mark(strokes, "cross", _at(meet, boxes), shape.begin_ms, following.end_ms)
         else:
             strokes = (number,)
             form, options = _single(shape, boxes)
-            mark = _Mark(strokes, form, options, shape.begin_ms, shape.end_ms)
+            mark = Mark(strokes, form, options, shape.begin_ms, shape.end_ms)
         out.append(mark)
         number += len(strokes)
     return out
@@ -148,7 +142,7 @@ def _cross(one: Shape, other: Shape) -> tuple[float, float] | None:
     return crossing(one, other)
 
 
-def _single(shape: Shape, boxes: Sequence[Box]) -> tuple[_Form, tuple[int, ...]]:
+def _single(shape: Shape, boxes: Sequence[Box]) -> tuple[Form, tuple[int, ...]]:
     """What one stroke is, and whose."""
     left, top, right, bottom = shape.box
     middle = ((left + right) / 2, (top + bottom) / 2)
@@ -160,18 +154,9 @@ def _single(shape: Shape, boxes: Sequence[Box]) -> tuple[_Form, tuple[int, ...]]
         return "scribble", _scribbled(shape, middle, boxes)
     if shape.is_line:
         return "line", _along(shape, middle, boxes)
-    if (corner := _lowest_corner(shape)) is not None:
-        return "tick", _at(corner, boxes)
+    if shape.corner is not None:
+        return "tick", _at(shape.corner, boxes)
     return "other", _along(shape, middle, boxes)
-
-
-def _lowest_corner(shape: Shape) -> tuple[float, float] | None:
-    """The corner of a tick: its lowest point, where the pen came down to it and went up from it."""
-    y = shape.xy[:, 1]
-    lowest = int(y.argmax())
-    if y[lowest] - y[0] >= _CORNER_RISE_MM and y[lowest] - y[-1] >= _CORNER_RISE_MM:
-        return float(shape.xy[lowest, 0]), float(shape.xy[lowest, 1])
-    return None
 
 
 def _at(point: tuple[float, float], boxes: Sequence[Box]) -> tuple[int, ...]:

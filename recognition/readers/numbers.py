@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.readers.cross_out import crossed_out
 from recognition.readers.reading import CharacterModel, Reading, ReadRequest, Thresholds
-from recognition.readers.shapes import Shape, around, shape_of, share_inside
+from recognition.shapes import Shape, around, shape_of, share_inside
+from recognition.withdrawal import Roles, character_roles
 
 DIGITS: Final = "0123456789"
 POINT: Final = "."
@@ -45,7 +45,9 @@ _LOW_PART: Final = 0.6
 _LEAST_HEIGHT_MM: Final = 2.0
 _TOUCHING_MM: Final = 0.4
 _BOX_SLACK_MM: Final = 2.0
-_HARMLESS: Final = frozenset({"crossed_out", "outside"})
+_HALF: Final = 0.5
+_HARMLESS: Final = frozenset({"crossed_out", "outside", "overwritten", "redo_box", "undone"})
+"""What was noticed and leaves nothing open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,34 +83,72 @@ class _Ink:
 def read_characters(request: ReadRequest, model: CharacterModel, thresholds: Thresholds, *, alphabet: str) -> Reading:
     """Read digits or letters of `alphabet`: one, or for a number up to `request.max_digits`."""
     shapes = [shape_of(stroke) for stroke in request.strokes]
-    crossed = crossed_out(shapes)
-    standing = [shapes[k] for k in crossed.answer]
-    reasons = ["crossed_out"] if crossed.taken_back else []
+    roles = character_roles(shapes, redo_box=request.redo_box, keep=request.keep)
+    standing = [shapes[k] for k in roles.standing]
+    reasons = list(roles.notices)
     if not standing:
-        return _nothing(*reasons, "nothing_after", withdrawn=crossed.taken_back)
+        return _nothing(*reasons, "nothing_after", roles=roles)
+    if roles.either:
+        return _either(request, [[shapes[k] for k in which] for which in roles.either], reasons, roles, model, alphabet)
     ink = _sorted(standing)
     if not ink.characters:
-        return _nothing(*reasons, "only_a_tap", withdrawn=crossed.taken_back)
+        return _nothing(*reasons, "only_a_tap", roles=roles)
     if len(ink.characters) > _MOST_STROKES:
-        return _nothing(*reasons, "too_much_ink", withdrawn=crossed.taken_back)
-    if crossed.doubtful:
-        reasons.append("maybe_crossed_out")
-    reasons += ink.doubts + _beside_box(request, standing)
+        return _nothing(*reasons, "too_much_ink", roles=roles)
+    reasons += ink.doubts + _beside_box(request, standing, roles)
     if request.offered_to:
         reasons.append("offered_to_two")
-    ways = _read(ink, model, alphabet) if request.kind == "number" else _read_one(standing, ink, model, alphabet)
-    return _concluded(request, ways, reasons, thresholds, crossed.taken_back)
+    ways = _ways(request, standing, ink, model, alphabet)
+    return _concluded(request, ways, reasons, thresholds, roles)
 
 
-def _nothing(*reasons: str, withdrawn: tuple[int, ...]) -> Reading:
-    return Reading(value=None, confidence=0.0, accepted=False, reasons=reasons, withdrawn=withdrawn)
+def _ways(
+    request: ReadRequest, standing: Sequence[Shape], ink: _Ink, model: CharacterModel, alphabet: str
+) -> list[_Way]:
+    return _read(ink, model, alphabet) if request.kind == "number" else _read_one(standing, ink, model, alphabet)
+
+
+def _either(
+    request: ReadRequest,
+    sets: Sequence[list[Shape]],
+    reasons: list[str],
+    roles: Roles,
+    model: CharacterModel,
+    alphabet: str,
+) -> Reading:
+    """Ink that is one of several answers: each is named as it would be read alone, and a person says which."""
+    named: dict[str, float] = {}
+    for standing in sets:
+        ink = _sorted(standing)
+        if (
+            ink.characters
+            and len(ink.characters) <= _MOST_STROKES
+            and (ways := _ways(request, standing, ink, model, alphabet))
+        ):
+            named[ways[0].value] = max(named.get(ways[0].value, 0.0), ways[0].worst)
+    whole = sum(named.values())
+    return Reading(
+        value=None,
+        confidence=0.0,
+        accepted=False,
+        alternatives=tuple((value, round(p / whole, 4)) for value, p in named.items()),
+        reasons=tuple(reasons),
+        withdrawn=roles.taken_back,
+        roles=roles.told,
+    )
+
+
+def _nothing(*reasons: str, roles: Roles) -> Reading:
+    return Reading(
+        value=None, confidence=0.0, accepted=False, reasons=reasons, withdrawn=roles.taken_back, roles=roles.told
+    )
 
 
 def _concluded(
-    request: ReadRequest, ways: list[_Way], reasons: list[str], thresholds: Thresholds, withdrawn: tuple[int, ...]
+    request: ReadRequest, ways: list[_Way], reasons: list[str], thresholds: Thresholds, roles: Roles
 ) -> Reading:
     if not ways:
-        return _nothing(*reasons, "no_character", withdrawn=withdrawn)
+        return _nothing(*reasons, "no_character", roles=roles)
     best, likeliest = ways[0], max(ways, key=lambda way: way.log)
     whole = sum(np.exp(way.log - best.log) for way in ways)
     confidence = min(float(1 / whole), best.worst)
@@ -129,7 +169,8 @@ def _concluded(
         accepted=not set(reasons) - _HARMLESS,
         alternatives=tuple((value, round(p, 4)) for value, p in named[0 if open_value else 1 :]),
         reasons=tuple(reasons),
-        withdrawn=withdrawn,
+        withdrawn=roles.taken_back,
+        roles=roles.told,
     )
 
 
@@ -261,12 +302,11 @@ def _is_flat(shape: Shape) -> bool:
     return shape.is_line and right - left > 2 * (bottom - top)
 
 
-def _beside_box(request: ReadRequest, standing: Sequence[Shape]) -> list[str]:
-    """`outside` where all ink is beside its box, `ink_outside` where only some is."""
-    if request.box is None:
+def _beside_box(request: ReadRequest, standing: Sequence[Shape], roles: Roles) -> list[str]:
+    """`outside` where no ink is in its box for the most part, `ink_outside` where some is and some is far from it."""
+    if request.box is None or any(role.role == "redo" for role in roles.strokes):
         return []
     shares = [share_inside(shape, request.box, margin=_BOX_SLACK_MM) for shape in standing]
-    beside = sum(share == 0 for share in shares)
-    if not beside:
-        return []
-    return ["outside"] if beside == len(shares) else ["ink_outside"]
+    if max(shares) < _HALF:
+        return ["outside"]
+    return ["ink_outside"] if min(shares) == 0 else []

@@ -4,37 +4,41 @@ from dataclasses import replace
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
-from recognition.readers.marks import read_marks
+from recognition.readers.hanzi import HanziReader
+from recognition.readers.marks import read_marks, read_sign
 from recognition.readers.numbers import DIGITS, read_characters
 from recognition.readers.reading import CharacterModel, Reading, ReadRequest, Thresholds
-from recognition.readers.shapes import Shape, crossing, shape_of
+from recognition.shapes import shape_of
 from recognition.sheets import Box, Choice, KeyOptions, Verdict, compare
+from recognition.withdrawal import character_roles
 
-RULES: Final = "rules-2"
+RULES: Final = "rules-3"
 """Version of the rules around the model; it changes when a reading of the same ink may change."""
 LETTERS: Final = ascii_uppercase + ascii_lowercase
-TRUE, FALSE = "true", "false"
 
-_CLEAR: Final = 0.95
 _EVERYWHERE: Final[Box] = (-1e6, -1e6, 1e6, 1e6)
 
 
 class Reader:
     """Reads answers with a character model; thresholds come with the model."""
 
-    def __init__(self, model: CharacterModel, thresholds: Thresholds | None = None) -> None:
+    def __init__(
+        self, model: CharacterModel, thresholds: Thresholds | None = None, *, hanzi: HanziReader | None = None
+    ) -> None:
         self._model = model
         self._thresholds = thresholds or Thresholds()
+        self._hanzi = hanzi
 
     @property
     def version(self) -> str:
         """What a grade names as its reader: rules and model."""
-        return f"{RULES}+{self._model.version}"
+        models = [self._model.version] if self._hanzi is None else [self._hanzi.version, self._model.version]
+        return "+".join([RULES, *models])
 
     def read(self, request: ReadRequest, *, options: KeyOptions | None = None) -> Reading:
         """Read one field's ink. `options` are the key's, for the verdict against `request.expected` only."""
         reading = self._value(request)
-        if request.expected is None:
+        if request.expected is None or reading.verdict is not None:
             return reading
         return replace(reading, verdict=_verdict(reading, request.expected, options))
 
@@ -42,12 +46,15 @@ class Reader:
         if not any(len(stroke.points) for stroke in request.strokes):
             return Reading(value=None, confidence=1.0, accepted=True, reasons=("blank",))
         match request.kind:
-            case "digit" | "number":
-                return self._characters(request, DIGITS)
-            case "letter":
-                return self._characters(request, "".join(c.value for c in request.choices) or LETTERS)
+            case "digit" | "number" | "letter":
+                letters = "".join(choice.value for choice in request.choices) or LETTERS
+                return self._characters(request, letters if request.kind == "letter" else DIGITS)
             case "choice" | "seat" | "truefalse":
                 return self._choice(request)
+            case "hanzi" if self._hanzi is not None:
+                return self._hanzi.read(request)
+            case "word":
+                return _unread(request)
             case _:
                 return Reading(value=None, confidence=0.0, accepted=False, reasons=("kind_not_read",))
 
@@ -61,7 +68,7 @@ class Reader:
         if request.kind == "seat":
             return read_marks(replace(request, choices=(Choice("seat", request.box or _EVERYWHERE),)), self._thresholds)
         if request.kind == "truefalse":
-            return _tick_or_cross(request, self._thresholds)
+            return read_sign(request, self._thresholds)
         values = [choice.value for choice in choices] or list("ABCD")
         if any(len(value) != 1 for value in values):
             return Reading(value=None, confidence=0.0, accepted=False, reasons=("kind_not_read",))
@@ -75,22 +82,14 @@ def _verdict(reading: Reading, expected: str, options: KeyOptions | None) -> Ver
     return compare(reading.value, [expected], options)
 
 
-def _tick_or_cross(request: ReadRequest, thresholds: Thresholds) -> Reading:
-    """A written tick is true, a written cross is false; anything else is asked about."""
-    shapes = [shape_of(stroke) for stroke in request.strokes]
-    value = _sign(shapes)
-    accepted = value is not None and thresholds.mark <= _CLEAR and not request.offered_to
-    reasons = () if value is not None else ("no_mark",)
-    return Reading(value=value, confidence=_CLEAR if value else 0.0, accepted=accepted, reasons=reasons)
-
-
-def _sign(shapes: list[Shape]) -> str | None:
-    if len(shapes) == 1:
-        y = shapes[0].xy[:, 1]
-        lowest, end = int(y.argmax()), float(y[-1])
-        short, long = float(y[lowest] - y[0]), float(y[lowest] - end)
-        return TRUE if 0 < lowest < len(y) - 1 and long > short >= 0.5 and shapes[0].turns < 2 else None  # noqa: PLR2004  # mm; a tick turns once
-    if len(shapes) == 2 and all(shape.is_line for shape in shapes) and crossing(*shapes):  # noqa: PLR2004  # two lines
-        steep = [abs(s.xy[-1, 1] - s.xy[0, 1]) > 0.4 * abs(s.xy[-1, 0] - s.xy[0, 0]) for s in shapes]
-        return FALSE if all(steep) else None
-    return None
+def _unread(request: ReadRequest) -> Reading:
+    """A kind that is not read; what was taken back is told all the same."""
+    roles = character_roles([shape_of(stroke) for stroke in request.strokes], keep=request.keep)
+    return Reading(
+        value=None,
+        confidence=0.0,
+        accepted=False,
+        reasons=(*roles.notices, "kind_not_read"),
+        withdrawn=roles.taken_back,
+        roles=roles.told,
+    )

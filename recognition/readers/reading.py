@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recognition.ink import Stroke
 from recognition.sheets import Box, Choice, Kind, Verdict
+from recognition.withdrawal import StrokeRole
 
 __all__ = ["Box", "CharacterModel", "Choice", "Kind", "ReadRequest", "Reading", "Thresholds", "Verdict"]
 
@@ -41,6 +42,10 @@ class ReadRequest:
     """More than one option may be chosen; the value is then "A,C"."""
     decimals: bool = False
     """A number may have a decimal point; without it a number with one is read and asked about."""
+    redo_box: Box | None = None
+    """Where the field has a box for a second try."""
+    keep: frozenset[int] = frozenset()
+    """Strokes that were not taken back, as a person says, by their index: the reading with a withdrawal undone."""
     offered_to: tuple[str, ...] = ()
     """Other fields that some of this ink may belong to: such ink is never accepted."""
 
@@ -63,6 +68,8 @@ class Reading:
     """Why it abstains or what it noticed, as codes: `blank`, `low_confidence`, `two_marks`, `crossed_out`, ..."""
     withdrawn: tuple[int, ...] = ()
     """Indices of the strokes that the child took back, and of the strokes that did it."""
+    roles: tuple[StrokeRole, ...] = ()
+    """What became of each stroke, and why; empty where all strokes simply stand."""
 
 
 class CharacterModel(Protocol):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recognition.fields import assign, field_of
 from recognition.ink import Stroke
-from recognition.sheets import SheetPage, bundled, load
+from recognition.sheets import Box, Field, Kind, SheetPage, bundled, load
 from tests.recognition.drawn import (
     CROSS_B,
     CROSS_C,
@@ -19,6 +19,26 @@ from tests.recognition.drawn import (
     strokes,
     written,
     zigzag,
+)
+
+_REDO: Box = (80, 60, 110, 70)
+_SCRATCH: Box = (120, 100, 190, 150)
+
+
+def _signs(*tops: float) -> tuple[Field, ...]:
+    """Boxes of 8 x 8 mm for a tick or a cross, under each other."""
+    return tuple(Field(id=f"t{k}", kind="truefalse", page=1, box_mm=(150, y, 158, y + 8)) for k, y in enumerate(tops))
+
+
+_MORE = SheetPage(
+    1,
+    (210, 297),
+    (
+        Field(id="F", kind="number", page=1, box_mm=(20, 60, 60, 70), redo_box_mm=_REDO),
+        Field(id="G", kind="number", page=1, box_mm=(20, 78, 60, 88)),
+        *_signs(30, 40, 50),
+    ),
+    scratch=(_SCRATCH,),
 )
 
 
@@ -47,6 +67,112 @@ def test_a_new_answer_above_its_scratched_box_is_of_that_field() -> None:
         written("47", (22, 61, 32, 69), 1), [zigzag((21, 61, 33, 69), 6, 6)], written("74", (22, 52, 30, 58), 8)
     )
     assert assign(ink, PAPER).fields == {"F": tuple(range(len(ink)))}
+
+
+def test_a_new_answer_that_lies_in_the_field_above_is_offered_to_both() -> None:
+    boxes: tuple[Box, ...] = ((20, 60, 60, 70), (20, 75, 60, 85))
+    page = SheetPage(
+        1, (210, 297), tuple(Field(id="AB"[k], kind="number", page=1, box_mm=box) for k, box in enumerate(boxes))
+    )
+    first = joined(written("5", (52, 61, 57, 69), 1), written("12", (22, 76, 32, 84), 9))
+    found = assign(joined(first, [zigzag((21, 76, 33, 84), 6, 15)], written("21", (22, 66, 32, 73), 18)), page)
+    assert found.offered_to == {"A": ("B",), "B": ("A",)}
+    beside = assign(joined(first, [zigzag((21, 76, 33, 84), 6, 15)], written("21", (22, 69, 32, 74), 18)), page)
+    assert beside.offered_to == {}
+    assert len(beside.fields["B"]) == 5
+
+
+def test_ink_near_a_scratch_that_comes_later_is_of_no_field_for_that() -> None:
+    ink = joined(written("47", (22, 61, 32, 69), 1), [zigzag((21, 61, 33, 69), 6, 6)])
+    later = joined(ink, written("8", (22, 79, 27, 87), 9), written("3", (90, 56, 95, 64), 15))
+    assert assign(later, PAPER).notes == (len(later) - 1,)
+
+
+def test_a_late_addition_beside_its_field_is_of_the_field_that_it_touches() -> None:
+    ink = joined(
+        written("7", (53, 61, 59, 69), 1), written("8", (22, 79, 27, 87), 9), [stroke("58.5,68.5>70,68.5>76,66", 30)]
+    )
+    assert assign(ink, PAPER).fields["F"] == (0, 2)
+
+
+def test_a_late_addition_between_two_fields_is_offered_to_both() -> None:
+    ink = joined(
+        written("7", (22, 61, 27, 69), 1), written("8", (22, 79, 27, 87), 9), written("1", (40, 71.5, 44, 76.5), 30)
+    )
+    found = assign(ink, PAPER)
+    assert set(found.offered_to) == {"F", "G"}
+
+
+def test_ink_in_a_redo_box_is_of_its_field_and_from_inside() -> None:
+    ink = joined(written("47", (22, 61, 32, 69), 1), written("74", (84, 61, 94, 69), 9))
+    found = assign(ink, _MORE)
+    assert (found.fields, found.offered_to, found.outside) == ({"F": tuple(range(len(ink)))}, {}, frozenset())
+    assert all(field_of(one, _MORE) == ("F",) for one in ink)
+
+
+def test_rough_work_is_of_no_field_and_makes_nobody_unsure() -> None:
+    rough = joined(written("12", (130, 110, 140, 118), 1), [zigzag((129, 110, 141, 118), 6, 9)])
+    ink = joined(rough, written("5", (22, 61, 27, 69), 20))
+    found = assign(ink, _MORE)
+    count = len(rough)
+    assert found.scratch == tuple(range(count))
+    assert found.fields == {"F": tuple(range(count, len(ink)))}
+    assert (found.offered_to, found.notes, found.fits) == ({}, (), True)
+    assert all(field_of(one, _MORE) == () for one in rough)
+
+
+def test_much_rough_work_says_nothing_of_how_the_page_fits() -> None:
+    rough = joined(*(written("12", (122, 102 + 9 * k, 132, 109 + 9 * k), 10 * k + 1) for k in range(5)))
+    found = assign(joined(rough, written("5", (22, 61, 27, 69), 90)), _MORE)
+    assert found.fits
+    assert len(found.scratch) == len(rough)
+
+
+def test_ink_across_the_border_of_a_scratch_area_and_a_field_makes_the_field_unsure() -> None:
+    page = SheetPage(1, (210, 297), _MORE.fields[1:2], scratch=((62, 78, 100, 88),))
+    found = assign(written("11", (58.5, 79, 62, 87), 1), page)
+    assert found.fields["G"] == (0, 1)
+    assert found.offered_to == {"G": ()}
+    assert found.scratch == ()
+
+
+def test_a_number_across_the_border_of_two_fields_is_offered_to_both() -> None:
+    boxes: tuple[Box, ...] = ((20, 60, 60, 70), (60.5, 60, 100, 70))
+    cases: tuple[tuple[Kind, dict[str, tuple[str, ...]]], ...] = (
+        ("number", {"A": ("B",), "B": ("A",)}),
+        ("digit", {}),
+    )
+    for kind, offered in cases:
+        fields = tuple(Field(id="AB"[k], kind=kind, page=1, box_mm=box) for k, box in enumerate(boxes))
+        assert assign(written("11", (58, 61, 62, 69), 1), SheetPage(1, (210, 297), fields)).offered_to == offered
+
+
+def test_a_page_of_scratch_areas_alone_has_rough_work_and_notes() -> None:
+    page = SheetPage(1, (210, 297), (), scratch=(_SCRATCH,))
+    found = assign(joined([stroke("130,110>140,120")], [stroke("10,10>14,14", 9)]), page)
+    assert (found.scratch, found.notes, found.fields) == ((0,), (1,), {})
+
+
+def test_a_tick_is_of_the_box_in_which_its_corner_is_however_far_its_tail_goes() -> None:
+    found = assign([stroke("151,53>153,56.5>165,31")], _MORE)
+    assert (found.fields, found.offered_to) == ({"t2": (0,)}, {})
+
+
+def test_a_tick_whose_corner_slipped_into_the_next_box_is_offered_to_both() -> None:
+    found = assign([stroke("151,46>153,50.4>160,38")], _MORE)
+    assert set(found.offered_to) == {"t1", "t2"}
+
+
+def test_quick_ticks_in_a_column_are_each_of_their_own_box() -> None:
+    ink = strokes(("151,34>153,38.7>162,27", 1), ("151,44>153,48.7>162,37", 1.8), ("151,54>153,58.7>162,47", 2.6))
+    found = assign(ink, _MORE)
+    assert (found.fields, found.offered_to) == ({"t0": (0,), "t1": (1,), "t2": (2,)}, {})
+
+
+def test_a_round_character_is_no_tick() -> None:
+    """Its lowest point lies in the box below; most of it does not."""
+    found = assign(written("0", (151, 41, 157, 50.5), 1), _MORE)
+    assert found.fields == {"t1": (0,)}
 
 
 def test_marks_that_leave_their_boxes_stay_in_their_field() -> None:
@@ -108,12 +234,17 @@ def test_a_page_without_fields_has_only_notes() -> None:
     assert field_of(stroke("1,1"), SheetPage(1, (210, 297), ())) == ()
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.lists(st.tuples(st.floats(0, 80), st.floats(30, 95)), min_size=1, max_size=5), max_size=8))
-def test_no_stroke_is_ever_dropped(raw: list[list[tuple[float, float]]]) -> None:
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(st.floats(0, 200), st.floats(20, 155)), min_size=1, max_size=5), max_size=8),
+    st.sampled_from([PAPER, _MORE]),
+)
+def test_no_stroke_is_ever_dropped(raw: list[list[tuple[float, float]]], page: SheetPage) -> None:
     ink = [Stroke(dense(points, 900 * k), 900 * k) for k, points in enumerate(raw)]
-    found = assign(ink, PAPER)
-    assert {k for where in found.fields.values() for k in where} | set(found.notes) == set(range(len(ink)))
+    found = assign(ink, page)
+    placed = {k for where in found.fields.values() for k in where}
+    assert placed | set(found.notes) | set(found.scratch) == set(range(len(ink)))
+    assert not placed & (set(found.notes) | set(found.scratch))
     assert all(list(where) == sorted(where) for where in found.fields.values())
 
 

@@ -1,4 +1,4 @@
-"""What a stroke looks like: a tap, a line, a ring, a scribble. Geometry only, in mm."""
+"""What a stroke looks like: a tap, a line, a tick, a ring, a scribble. Geometry only, in mm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ _MOST_POINTS: Final = 1500
 _LINE: Final = 0.93
 _LEAST_LINE_MM: Final = 1.5
 _DIRECTIONS: Final = np.array([[1, 0], [0, 1], [0.7071, 0.7071], [0.7071, -0.7071]])
+_CORNER_RISE_MM: Final = 1.0
 _RING_TURNING: Final = 1.5 * np.pi
 _RING_ONE_WAY: Final = 0.75
 _RING_HOLLOW: Final = 0.1
@@ -83,6 +84,15 @@ class Shape:
         middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
         half = np.maximum(np.array([box[2] - box[0], box[3] - box[1]]) / 2, 0.1)
         return bool((np.abs((self.xy - middle) / half).max(axis=1) < 0.5).mean() < _RING_HOLLOW)  # noqa: PLR2004  # half way
+
+    @cached_property
+    def corner(self) -> tuple[float, float] | None:
+        """The corner of a tick: the lowest point, where the pen came down to it and went up from it."""
+        y = self.xy[:, 1]
+        lowest = int(y.argmax())
+        if y[lowest] - y[0] >= _CORNER_RISE_MM and y[lowest] - y[-1] >= _CORNER_RISE_MM:
+            return float(self.xy[lowest, 0]), float(self.xy[lowest, 1])
+        return None
 
     @property
     def is_scribble(self) -> bool:

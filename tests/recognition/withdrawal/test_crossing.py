@@ -4,24 +4,25 @@ import numpy as np
 import pytest
 
 from recognition.ink import Stroke
-from recognition.readers.cross_out import CrossedOut, crossed_out
-from recognition.readers.shapes import shape_of
+from recognition.shapes import shape_of
+from recognition.withdrawal import Roles, character_roles
 from tests.recognition.drawn import dense, joined, stroke, strokes, written, zigzag
 
 _FIRST = (22.0, 61.0, 32.0, 69.0)
 _BESIDE = (40.0, 61.0, 50.0, 69.0)
 
 
-def _found(*groups: list[Stroke]) -> CrossedOut:
-    return crossed_out([shape_of(one) for one in joined(*groups)])
+def _found(*groups: list[Stroke]) -> Roles:
+    return character_roles([shape_of(one) for one in joined(*groups)])
 
 
 def test_a_zigzag_takes_back_all_that_lies_under_it() -> None:
     first = written("47", _FIRST, 1)
     found = _found(first, [zigzag((21, 61, 33, 69), 6, 6)], written("74", _BESIDE, 8))
     assert found.taken_back == tuple(range(len(first) + 1))
-    assert found.roles[len(first)] == "scratch"
-    assert not found.doubtful
+    assert [one.why for one in found.strokes[: len(first) + 1]] == ["scribbled_out"] * len(first) + ["scribble"]
+    assert {one.by for one in found.strokes[: len(first)]} == {(len(first),)}
+    assert not found.doubts
 
 
 def test_one_straight_line_through_two_digits_takes_them_back() -> None:
@@ -51,33 +52,33 @@ def test_a_word_written_once_and_fast_is_no_scratch() -> None:
     """`minimum`: many turns, but no earlier ink under them."""
     x = np.linspace(0, 30, 120)
     points = [(20 + float(v), 65 + 2 * float(np.sin(v * 3))) for v in x]
-    found = crossed_out([shape_of(Stroke(dense(points, 1000), 1000))])
-    assert found.roles == ("answer",)
-    assert not found.doubtful
+    found = character_roles([shape_of(Stroke(dense(points, 1000), 1000))])
+    assert found.standing == (0,)
+    assert not found.doubts
 
 
 @pytest.mark.parametrize("text", ["4", "5", "7", "44", "547", "100"])
 def test_plainly_written_digits_take_nothing_back(text: str) -> None:
     found = _found(written(text, (22, 61, 22 + 7 * len(text), 69), 1))
-    assert set(found.roles) == {"answer"}
-    assert not found.doubtful
+    assert not found.taken_back
+    assert not found.doubts
 
 
 def test_the_bar_of_a_seven_and_the_foot_of_a_one_take_nothing_back() -> None:
     seven = strokes(("2,1.5>7.5,1.5>4,9", 1), ("3.2,5>7,4.8", 1.6))
     one = strokes(("3.5,3.2>5.2,1.4>5.2,8.8", 1), ("3.4,8.8>7,8.8", 1.6))
-    assert set(_found(seven).roles) == set(_found(one).roles) == {"answer"}
+    assert _found(seven).taken_back == _found(one).taken_back == ()
 
 
 def test_a_slash_through_a_zero_is_never_taken_for_a_sure_scratch() -> None:
     zero = written("0", (2.8, 1.5, 7.2, 8.5), 1)
     found = _found(zero, [stroke("8,0.8>2,9.2", 1.9)], written("5", (10, 1.5, 14, 8.5), 2.4))
-    assert "withdrawn" not in found.roles
+    assert not found.taken_back
 
 
 def test_one_line_through_one_digit_is_a_doubt_until_a_new_answer_stands_beside_it() -> None:
     first = written("5", (22, 61, 27, 69), 1)
-    assert _found(first, [stroke("19,65>30,65", 6)]).doubtful
+    assert _found(first, [stroke("19,65>30,65", 6)]).doubts == ("maybe_crossed_out",)
     assert _found(first, [stroke("19,65>30,65", 6)], written("3", (34, 61, 39, 69), 8)).taken_back == (0, 1, 2)
 
 
@@ -92,7 +93,7 @@ def _begun_after(stem: Stroke, corners: str, pause_s: float) -> Stroke:
 def test_bows_soon_after_their_stem_are_a_b() -> None:
     stem = stroke(_STEM, 1)
     found = _found([stem, _begun_after(stem, _BOWS, 0.2)])
-    assert (found.roles, found.doubtful) == (("answer", "answer"), False)
+    assert (found.standing, found.doubts) == ((0, 1), ())
 
 
 @pytest.mark.parametrize("pause_s", [0.5, 3.0])
@@ -100,7 +101,7 @@ def test_what_may_be_bows_or_a_hasty_scribble_takes_nothing_back_and_is_a_doubt(
     stem = stroke(_STEM, 1)
     scribble = "20,62>24,63>20,64>24,65>20,66>24,67"
     found = _found([stem, _begun_after(stem, scribble, pause_s)], written("7", _BESIDE, 9))
-    assert (found.taken_back, found.doubtful) == ((), True)
+    assert (found.taken_back, found.doubts[0]) == ((), "maybe_crossed_out")
 
 
 def test_a_thorough_scribble_over_a_one_takes_it_back() -> None:
@@ -109,4 +110,18 @@ def test_a_thorough_scribble_over_a_one_takes_it_back() -> None:
 
 
 def test_a_tap_takes_nothing_back() -> None:
-    assert _found(written("3", (22, 61, 27, 69), 1), [stroke("24,65", 6)]).roles == ("answer", "answer")
+    assert _found(written("3", (22, 61, 27, 69), 1), [stroke("24,65", 6)]).standing == (0, 1)
+
+
+def test_a_second_line_soon_after_a_strike_is_the_same_strike_though_a_new_answer_stands_beside() -> None:
+    first = written("5", (22, 61, 27, 69), 1)
+    lines = strokes(("19,64>30,64", 6), ("19,66>30,66", 6.6))
+    found = _found(first, lines, written("3", (40, 61, 45, 69), 8))
+    assert found.taken_back == (0, 1, 2, 3)
+    assert found.standing == (4,)
+
+
+def test_lines_of_a_sign_strike_nothing() -> None:
+    first = written("5", (22, 61, 27, 69), 1)
+    ink = joined(first, strokes(("19,64>30,64", 6), ("19,66>30,66", 6.6)))
+    assert character_roles([shape_of(one) for one in ink], lines=False).taken_back == ()

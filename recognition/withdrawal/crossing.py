@@ -1,4 +1,4 @@
-"""Crossed-out ink: which strokes the child took back, and which strokes did it. Nothing is deleted, ink gets a role.
+"""Crossed-out ink among written characters: which strokes the child took back, and which strokes did it.
 
 A scratch is a scribble, a strike line or a cross over ink that was there before it; without earlier ink under it
 nothing is a scratch. A line that may as well be a part of a character (the bar of a 7, the slash of a 0) makes the
@@ -7,18 +7,18 @@ field doubtful instead.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 
-from recognition.readers.shapes import Shape, around, share_inside
+from recognition.shapes import Shape, around, share_inside
 from recognition.sheets import Box
-
-Role: TypeAlias = Literal["answer", "withdrawn", "scratch"]
+from recognition.withdrawal.roles import Ledger, Why
 
 _UNDER: Final = 0.6
 """Ink is under a scribble where so much of it lies within the scribble's box."""
 _GOES_ON_MS: Final = 1500
+_MOSTLY: Final = 0.7
 _WIDE_ENOUGH: Final = 0.5
 _SPANS: Final = 0.75
 _DECIDED_MS: Final = 700
@@ -34,59 +34,46 @@ _MIDDLE: Final = 0.35
 """So far from the middle, in heights, a line may pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class CrossedOut:
-    """The roles of a field's strokes, in their order."""
-
-    roles: tuple[Role, ...]
-    doubtful: bool
-    """Something may be a scratch or a part of a character: a person must look."""
-
-    @property
-    def answer(self) -> tuple[int, ...]:
-        """Indices of the strokes that stand."""
-        return tuple(k for k, role in enumerate(self.roles) if role == "answer")
-
-    @property
-    def taken_back(self) -> tuple[int, ...]:
-        """Indices of the strokes that do not stand, and of those that did it."""
-        return tuple(k for k, role in enumerate(self.roles) if role != "answer")
-
-
 @dataclass(slots=True)
 class _Work:
     shapes: Sequence[Shape]
-    roles: list[Role]
+    ledger: Ledger
     lines: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
     """By the strokes that they cross: lines that alone decide nothing."""
-    doubtful: bool = False
     last_scratch: int | None = None
+    last_targets: Sequence[int] = ()
 
     def standing(self, before: int) -> list[int]:
         pending = {line for lines in self.lines.values() for line in lines}
-        return [k for k in range(before) if self.roles[k] == "answer" and k not in pending]
+        return [k for k in range(before) if self.ledger.stands(k) and k not in pending]
 
-    def withdraw(self, targets: Sequence[int], scratches: Sequence[int]) -> None:
-        for k in targets:
-            self.roles[k] = "withdrawn"
-        for k in scratches:
-            self.roles[k] = "scratch"
-        self.last_scratch = scratches[-1]
+    def withdraw(self, targets: Sequence[int], scratches: Sequence[int], why: Why, how: Why) -> None:
+        self.ledger.withdraw(targets, scratches, why, how)
+        self.last_scratch, self.last_targets = scratches[-1], targets
         self.lines = {key: lines for key, lines in self.lines.items() if not set(key) & set(targets)}
 
+    def doubt(self) -> None:
+        self.ledger.doubt("maybe_crossed_out")
 
-def crossed_out(shapes: Sequence[Shape]) -> CrossedOut:
-    """Find what was taken back among the strokes of one field, in the order in which they were written."""
-    work = _Work(shapes, ["answer"] * len(shapes))
+
+def cross_out(shapes: Sequence[Shape], ledger: Ledger, *, lines: bool = True) -> None:
+    """Find what was taken back among the strokes of one field, in the order in which they were written.
+
+    Args:
+        shapes: The strokes.
+        ledger: Their roles; gets what is found.
+        lines: Whether a line can strike out; not where lines are the answer's own, as a written cross is.
+    """
+    work = _Work(shapes, ledger)
     for number, shape in enumerate(shapes):
-        if shape.is_tap or _goes_on(work, number):
+        if shape.is_tap or number in ledger.keep or _goes_on(work, number):
             continue
         if shape.is_scribble:
             _scribbled(work, number)
-        elif shape.is_line:
+        elif shape.is_line and lines:
             _struck(work, number)
-    doubtful = work.doubtful or bool(work.lines)
-    return CrossedOut(tuple(work.roles), doubtful)
+    if work.lines:
+        work.doubt()
 
 
 def _goes_on(work: _Work, number: int) -> bool:
@@ -94,12 +81,18 @@ def _goes_on(work: _Work, number: int) -> bool:
     if work.last_scratch is None:
         return False
     scratch, shape = work.shapes[work.last_scratch], work.shapes[number]
-    if share_inside(shape, scratch.box, margin=0.5) < 0.7 or scratch.is_line:  # noqa: PLR2004  # most of it
+    is_soon = shape.begin_ms - scratch.end_ms <= _GOES_ON_MS
+    if scratch.is_line:
+        crosses = shape.is_line and any(_passes_through(shape, work.shapes[k]) for k in work.last_targets)
+        if is_soon and crosses:
+            work.ledger.also(work.last_scratch, [number])
+        return is_soon and crosses
+    if share_inside(shape, scratch.box, margin=0.5) < _MOSTLY:
         return False
-    if shape.begin_ms - scratch.end_ms <= _GOES_ON_MS:
-        work.roles[number] = "scratch"
+    if is_soon:
+        work.ledger.also(work.last_scratch, [number])
     else:
-        work.doubtful = True
+        work.doubt()
     return True
 
 
@@ -108,14 +101,19 @@ def _scribbled(work: _Work, number: int) -> None:
     under = [k for k in work.standing(number) if share_inside(work.shapes[k], scribble.box, margin=1.0) >= _UNDER]
     if not under:
         return
+    is_kept = work.ledger.keep.issuperset(under)
     if under == [number - 1] and _is_bow(scribble, work.shapes[number - 1]):
-        work.doubtful |= scribble.begin_ms - work.shapes[number - 1].end_ms >= _SAME_CHARACTER_MS
-        return
+        is_soon = scribble.begin_ms - work.shapes[number - 1].end_ms < _SAME_CHARACTER_MS
+        if is_soon:
+            return
+        if not is_kept:
+            work.doubt()
+            return
     covered = around([work.shapes[k] for k in under])
-    if scribble.box[2] - scribble.box[0] >= _WIDE_ENOUGH * (covered[2] - covered[0]):
-        work.withdraw(under, [number])
+    if is_kept or scribble.box[2] - scribble.box[0] >= _WIDE_ENOUGH * (covered[2] - covered[0]):
+        work.withdraw(under, [number], "scribbled_out", "scribble")
     else:
-        work.doubtful = True
+        work.doubt()
 
 
 def _is_bow(scribble: Shape, stem: Shape) -> bool:
@@ -132,20 +130,23 @@ def _struck(work: _Work, number: int) -> None:
     box = around([work.shapes[k] for k in targets])
     characters = _columns([work.shapes[k].box for k in targets])
     if characters > 1 and line.length >= max(_SPANS * (box[2] - box[0]), 0.9 * (box[3] - box[1])):
-        work.withdraw(targets, [number])
+        work.withdraw(targets, [number], "struck_out", "strike")
         return
     if not _spans(line, box):
         return
     earlier = work.lines.get(tuple(targets), [])
     if earlier:
-        work.withdraw(targets, [*earlier, number])
+        work.withdraw(targets, [*earlier, number], "struck_out", "strike")
         return
     out = _STICKS_OUT * (box[2] - box[0])
     sticks_out = line.box[0] <= box[0] - out and line.box[2] >= box[2] + out
     pause_ms = line.begin_ms - max(work.shapes[k].end_ms for k in targets)
-    if sticks_out and pause_ms >= _DECIDED_MS and _new_answer_follows(work, number, box):
-        work.withdraw(targets, [number])
-    elif sticks_out or not 0 <= pause_ms < _SAME_CHARACTER_MS:
+    if not sticks_out and 0 <= pause_ms < _SAME_CHARACTER_MS:
+        return
+    is_clear = sticks_out and pause_ms >= _DECIDED_MS and _new_answer_follows(work, number, box)
+    if is_clear or work.ledger.keep.issuperset(targets):
+        work.withdraw(targets, [number], "struck_out", "strike")
+    else:
         work.lines[tuple(targets)] = [number]
 
 
