@@ -5,7 +5,6 @@ stroke marks the fields that it may belong to; when such a field has been quiet 
 assigned anew. A job is known by its field and the hash of its ink, so that the same ink is read once.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +13,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.audit_ink import digest_of
 from gateway.strokes import Row
+from recognition.evidence import Evidence, Written, evidence_of
 from recognition.fields import Assignment, assign, field_of
 from recognition.ink import Stroke, dot_sum
 from recognition.pages import UNIT_MM, PageAddress
@@ -51,11 +52,17 @@ class _PageInk:
     strokes: dict[_Key, Stroke] = field(default_factory=dict)
     runs: dict[_Key, dict[_Run, Stroke]] = field(default_factory=dict)
     """What each stroke is joined of."""
+    doubted: set[_Key] = field(default_factory=set)
+    """Strokes whose time is that of their arrival."""
     assigned: Assignment | None = None
     order: list[_Key] = field(default_factory=list)
+    placed: dict[_Key, str] = field(default_factory=dict)
+    """The field of each stroke, as the page was last assigned."""
 
-    def take(self, key: _Key, run: _Run, stroke: Stroke) -> bool:
+    def take(self, key: _Key, run: _Run, stroke: Stroke, *, time_known: bool) -> bool:
         """Put a piece where it belongs in time. Returns whether it was new."""
+        if not time_known:
+            self.doubted.add(key)
         runs = self.runs.setdefault(key, {})
         if run in runs:
             return False
@@ -99,6 +106,10 @@ class FieldInk:
     """Another field may claim some of it."""
     fits: bool = True
     """Whether the page's ink fits its sheet at all."""
+    text: str = ""
+    """What its hash is made of: its strokes by pen, page, pen-down, dots and sum."""
+    variant: str = ""
+    """The variant of the sheet on whose paper it stands; empty where that is none, or not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,7 @@ class Answers:
         rows: NDArray[np.int64] | Iterable[Row],
         *,
         late_ms: int | None = None,
+        time_known: bool = True,
     ) -> bool:
         """Take a piece that is committed; the same again changes nothing.
 
@@ -142,6 +154,7 @@ class Answers:
             down_ms: When the stroke began.
             rows: The dots, as `Row`.
             late_ms: When it came, where that is long after it was written: its fields settle from then on.
+            time_known: Whether it began then by the pen's own clock; else that is when it came.
 
         Returns:
             Whether it is ink of this lesson that was not known.
@@ -156,7 +169,7 @@ class Answers:
         stroke = Stroke(to_mm(array, affine, down_ms - self.started_ms), down_ms)
         ink = self._pages.setdefault((seat, sheet_page.number), _PageInk())
         run = _Run(int(array[0, 3]), len(array), dot_sum(array))
-        if not ink.take(_Key(down_ms, pen, page), run, stroke):
+        if not ink.take(_Key(down_ms, pen, page), run, stroke, time_known=time_known):
             return False
         up_ms = down_ms + int(array[-1, 3])
         due_ms = (up_ms if late_ms is None else max(up_ms, late_ms)) + self._settle_ms
@@ -186,6 +199,10 @@ class Answers:
             if mark is None or (gap.from_ms < mark.last_ms + _NEAR_MS and gap.to_ms > mark.first_ms - _NEAR_MS):
                 return True
         return False
+
+    def is_page_untouched(self, seat: int, name: str) -> bool:
+        """Whether the page of a field has no ink of this seat at all, while another page of the sheet has."""
+        return (seat, self.sheet.page_of(name).number) not in self._pages and self.has_ink(seat)
 
     def due(self, now_ms: int, writing: dict[int, PageAddress]) -> list[Place]:
         """Fields to read now; not those on whose page their seat has an open stroke."""
@@ -218,10 +235,38 @@ class Answers:
         assigned = self._assigned(seat, held, page)
         keys = [held.order[k] for k in assigned.fields.get(name, ())]
         text = ";".join(held.text(key) for key in keys)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:32] if keys else ""
         strokes = tuple(held.strokes[key] for key in keys)
         pen = keys[0].pen if keys else ""
-        return FieldInk(strokes, digest, pen, shared=name in assigned.offered_to, fits=assigned.fits)
+        variants = {self.sheet.variant_of(key.page) for key in keys}
+        return FieldInk(
+            strokes,
+            digest_of(text),
+            pen,
+            shared=name in assigned.offered_to,
+            fits=assigned.fits,
+            text=text,
+            variant=variants.pop() if len(variants) == 1 else "",
+        )
+
+    def all_ink(self, place: Place) -> FieldInk:
+        """All ink of the field's page as if it were the field's: for whoever took in what belongs to it alone."""
+        held = self._pages.get((place[0], self.sheet.page_of(place[1]).number))
+        if held is None:
+            return FieldInk((), "")
+        keys = sorted(held.strokes)
+        text = ";".join(held.text(key) for key in keys)
+        return FieldInk(tuple(held.strokes[key] for key in keys), digest_of(text), keys[0].pen, text=text)
+
+    def evidence(self, seat: int) -> dict[str, Evidence]:
+        """How a seat worked on its fields, by the ink that is given to them by now."""
+        written = []
+        for page in self.sheet.pages:
+            held = self._pages.get((seat, page.number), _PageInk())
+            for key, name in held.placed.items():
+                up_ms = self.started_ms + round(float(held.strokes[key].points[-1, 2]))
+                known = key not in held.doubted
+                written.append(Written(field=name, down_ms=key.down_ms, up_ms=up_ms, time_known=known))
+        return evidence_of(written, [(gap.from_ms, gap.to_ms) for gap in self.gaps.get(seat, ())])
 
     def is_assigned(self, place: Place) -> bool:
         """Whether the ink of a field's page stands in its fields as it is now; else `ink` costs some milliseconds."""
@@ -238,6 +283,8 @@ class Answers:
             "max_digits": about.max_digits,
             "several": about.several,
         }
+        if about.redo_box_mm is not None:
+            request["redo_box"] = list(about.redo_box_mm)
         if about.choices:
             request["choices"] = [
                 {"value": c.value, "box": None if c.box_mm is None else list(c.box_mm)} for c in about.choices
@@ -248,6 +295,7 @@ class Answers:
         if held.assigned is None:
             held.order = sorted(held.strokes)
             held.assigned = assign([held.strokes[key] for key in held.order], page)
+            held.placed = {held.order[k]: name for name, members in held.assigned.fields.items() for k in members}
             for name, members in held.assigned.fields.items():
                 if (seat, name) not in self.marked:
                     times = [held.order[k].down_ms for k in members]

@@ -50,7 +50,7 @@ class App:
         await self.box.take_up()
         self.box.warn = lambda: views.for_pages(self.box)
         page = await serve_page(
-            build_app(self.box.screen, self.box.feed, self._access()),
+            build_app(self.box.screen, self.box.feed, self._access(), self.box.review),
             self.box.settings.dashboard.host,
             self.box.settings.dashboard.port,
         )

@@ -2,15 +2,14 @@
 
 import contextlib
 import shutil
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from sqlite_utils import Database
 
 from devices.errors import DeviceError
-from gateway import journal, pens
+from gateway import audit_models, journal, pens
 from gateway.alive import Alive, Seen
 from gateway.beat import Beat
 from gateway.captures import Captures
@@ -19,15 +18,16 @@ from gateway.clock import BoxClock
 from gateway.dashboard.access import new_pin
 from gateway.dashboard.feed import Feed
 from gateway.dashboard.source import Said
+from gateway.decisions_desk import ReviewDesk
 from gateway.drain import Drains
 from gateway.figures import Figures
 from gateway.guard import Guard
-from gateway.identity import secret
+from gateway.identity import pseudonym_key, secret, teacher_name
 from gateway.journal import Batch
 from gateway.lesson import LessonDesk
 from gateway.linking import Linking
 from gateway.links import Change
-from gateway.reading import ReaderProcess
+from gateway.reading import ReaderProcess, command_of
 from gateway.screen import Screen
 from gateway.seats import Seats
 from gateway.settings import Settings
@@ -37,14 +37,13 @@ from gateway.uplink import Uplink
 from recognition.ink import unpack
 from recognition.pages import PageAddress
 
-_READER: Final = (sys.executable, "-m", "gateway", "read")
-
 
 class Box:
     """The parts. Lives in the loop's thread."""
 
     def __init__(self, settings: Settings, store: Store, installed: str) -> None:
         self.settings, self.store = settings, store
+        audit_models.chosen(settings)
         self.clock = BoxClock()
         store.submit(self.clock.anchor).result()
         self.now_ms: Callable[[], int] = self.clock.now_ms
@@ -59,7 +58,7 @@ class Box:
         self.card = CardWatch(store, self.now_ms)
         self.desk = LessonDesk(
             store=store,
-            reader=lambda on_answer: ReaderProcess(_READER, on_answer),
+            reader=lambda on_answer: ReaderProcess(self._reader_command, on_answer),
             installation=installed,
             box=settings.box.id,
             settle_ms=settings.reading.settle_ms,
@@ -71,6 +70,16 @@ class Box:
         )
         self.uplink = Uplink(settings, store, self.figures, self.now_ms, self.clock.told_ms)
         self.guard = Guard(settings, store, self.linking, self.now_ms)
+        self.review = ReviewDesk(
+            self.desk,
+            store,
+            who=lambda: teacher_name(pseudonym_key(settings.box.folder)),
+            now_ms=self.now_ms,
+            consent=settings.review.keep_labels,
+            language=settings.box.language,
+            writing=self.guard.writing,
+            decided=self.uplink.wake,
+        )
         self.drains = Drains(self.linking.links, allowed=self.guard.allows)
         self.alive = Alive(settings.database.with_suffix(".alive"))
         self.seats = Seats(self.linking)
@@ -111,6 +120,10 @@ class Box:
         row = db.conn.execute("select min(started_ms) from lesson where stopped_ms is null").fetchone()
         self.linking.open_windows(db, row[0] or self.now_ms(), self.alive.before)
         return journal.next_seq(db)
+
+    def _reader_command(self) -> Sequence[str]:
+        """The reader, with models that are kept for as long as there are grades by them."""
+        return command_of(audit_models.keep(self.settings.box.folder, audit_models.chosen(self.settings)))
 
     async def store_replaced(self) -> None:
         """A new store has taken the place of a damaged one: open strokes go into its journal from their start."""
@@ -188,6 +201,7 @@ class Box:
             "clock_set": self.clock.is_set(),
             "durable": self.beat.durable and self.guard.disk.takes_ink,
             "pens_linked": self.linking.links.ready_count,
+            "unsure": self.review.remaining(),
             "outbox_depth": self.uplink.depth,
             "outbox_oldest_s": self.uplink.oldest_s,
             "disk_free_percent": self.disk_free_percent(),

@@ -6,6 +6,8 @@ id of its own, so that they do not throw each other out. It is told to a person 
 (`box.id`) or the first machine is out of use (`inkgate sync enrol`).
 """
 
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -92,6 +94,11 @@ def _write(db: Database, key: str, value: str) -> None:
 def pseudonym_key(folder: Path) -> bytes:
     """The key that makes pseudonyms; without it every pupil would get a new one."""
     return _key(folder / "pseudonym.key")
+
+
+def teacher_name(key: bytes) -> str:
+    """The pseudonym of whoever has the page's PIN or may ask the box: what a decision names as its author."""
+    return f"teacher-{hmac.new(key, b'teacher', hashlib.sha256).hexdigest()[:12]}"
 
 
 def page_key(folder: Path) -> bytes:

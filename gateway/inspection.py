@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gateway import aside
+from gateway import aside, audit_verify
 from gateway.journal import pieces_of
 from gateway.salvage import Wreck
 from gateway.store import LOG_CAP_BYTES, check, log_bytes, looking
@@ -90,6 +90,8 @@ def inspect(path: Path, *, gateway_pid: int | None = None, held_s: float = _HELD
     _contents(found)
     if found.ink_unsound:
         found.problems.append(f"{found.ink_unsound} of {found.ink_rows} pieces of ink are not what was stored")
+    if unfit := _unfit(found):
+        found.problems.append(f"{unfit} rows of grades or of their chain do not fit: `inkgate audit verify` names them")
     found.held_by = _strangers(path, gateway_pid, held_s)
     for holder in found.held_by:
         found.problems.append(
@@ -138,6 +140,13 @@ def _contents(found: Inspected) -> None:
                 found.ink_unsound += not is_sound(*row)
         except sqlite3.DatabaseError:
             return  # as above
+
+
+def _unfit(found: Inspected) -> int:
+    """Rows that the audit chain does not prove; a store that is hurt, or older than the chain, is not asked."""
+    if found.problems or "audit" not in {table.name for table in found.tables}:
+        return 0
+    return len(audit_verify.verify(found.path, with_ink=False).problems)
 
 
 def _strangers(path: Path, gateway_pid: int | None, held_s: float) -> list[Holder]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from sqlite_utils import Database
 
-from gateway import journal
+from gateway import audit_erasure, journal
 from gateway.inspection import is_sound
 from gateway.joining_results import join_grades, join_outbox
 from gateway.keeping import Held
@@ -32,6 +32,10 @@ _KEYS: Final = {
     "drain": ("pen", "from_ms", "to_ms"),
     "oddity": ("pen", "at_ms", "kind", "command", "payload"),
     "reading": ("lesson", "field", "pupil", "ink", "reader"),
+    "key_change": ("sheet", "sheet_rev", "field", "version", "at_ms"),
+    "decision": ("id",),
+    "decision_member": ("decision", "pupil"),
+    "label": ("decision", "pupil", "ink"),
 }
 """What makes a row of a table the same in both stores."""
 _INK: Final = frozenset({"ink", "journal"})
@@ -66,7 +70,7 @@ def join(db: Database, folder: Path, held: Held, *, now_ms: int) -> Joined:
     joined = Joined()
     with closing(Wreck(folder / held.name)) as wreck:
         tables = {name: wreck.table(name) for name in (*_KEYS, "binding", "ink", "loss", "window", "grade", "journal")}
-        tables |= {name: wreck.table(name) for name in ("result", "envelope", "fresh")}
+        tables |= {name: wreck.table(name) for name in ("graded_ink", "result", "envelope", "fresh")}
         known = wreck.names
     for name, key in _KEYS.items():
         joined.rows[name] = _add(db, tables[name], key)
@@ -74,9 +78,11 @@ def join(db: Database, folder: Path, held: Held, *, now_ms: int) -> Joined:
     joined.rows["binding"] = _add_bindings(db, tables["binding"], held.at_ms)
     joined.rows["ink"] = _add_ink(db, tables["ink"]) + _add_journal(db, tables["journal"])
     joined.rows["loss"] = _add_losses(db, tables["loss"], tables["window"])
-    joined.rows["grade"] = join_grades(db, tables["grade"].rows)
+    strokes = {row["ink"]: row["strokes"] for row in tables["graded_ink"].rows}
+    joined.rows["grade"] = join_grades(db, tables["grade"].rows, strokes, now_ms=now_ms)
     for name, count in join_outbox(db, tables["result"], tables["envelope"], tables["fresh"]).items():
         joined.rows[name] = count
+    audit_erasure.forget_again(db, now_ms=now_ms)
     # A table that an older schema did not have lacks nothing; where no table is known all are lacking.
     joined.unreadable = sorted(t.name for t in tables.values() if t.unreadable and (t.name in known or not known))
     if joined.is_whole:

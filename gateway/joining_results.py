@@ -1,19 +1,28 @@
 """Grades and the outbox of a store that was put aside come over to the present one (see `joining`)."""
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 from sqlite_utils import Database
 
+from gateway import audit
 from gateway.salvage import Table, insert
 from sync import outbox
 from sync.errors import Unreadable
 from sync.messages import Result, Row, unpack
 
 
-def join_grades(db: Database, rows: list[dict[str, Any]]) -> int:
-    """Grades that are not here. Of one answer all stay, each with a revision of its own, and the latest on top."""
+def join_grades(db: Database, rows: list[dict[str, Any]], strokes: Mapping[str, str], *, now_ms: int) -> int:
+    """Grades that are not here. Of one answer all stay, each with a revision of its own, and the latest on top.
+
+    Args:
+        db: The present store.
+        rows: The old store's.
+        strokes: The old store's lists of strokes, by the hash of the ink.
+        now_ms: For the audit chain, which takes them in as they came.
+    """
     by_answer: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_answer.setdefault(row["id"], []).append(row)
@@ -31,7 +40,7 @@ def join_grades(db: Database, rows: list[dict[str, Any]]) -> int:
             new = [{**row, "rev": rev + n} for n, row in enumerate(new, 1)]
         if here and here[-1]["at_ms"] > new[-1]["at_ms"]:
             new.append({**here[-1], "rev": new[-1]["rev"] + 1})
-        added += insert(db, "grade", new)
+        added += sum(_add_grade(db, row, strokes.get(row["ink"], ""), now_ms) for row in new)
     return added
 
 
@@ -61,6 +70,14 @@ def join_outbox(db: Database, results: Table, envelopes: Table, fresh: Table) ->
             db.conn.execute("insert into fresh(row) values (?)", (line,))
             again += 1
     return {"envelope": added, "result": new, "fresh": again}
+
+
+def _add_grade(db: Database, row: dict[str, Any], strokes: str, now_ms: int) -> int:
+    try:
+        audit.insert_grade(db, row, kind=audit.JOINED, now_ms=now_ms, strokes=strokes)
+    except (sqlite3.IntegrityError, KeyError):
+        return 0  # half of a row, out of a store that was hurt
+    return 1
 
 
 def _add_envelope(db: Database, row: dict[str, Any]) -> int:

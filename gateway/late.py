@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlite_utils import Database
 
+from gateway import keys
 from gateway.journal import Batch, Healed
 from gateway.reading import FAILED
 from gateway.strokes import LossSeen
@@ -58,13 +59,17 @@ class Late:
         return self.is_idle and not self._is_marked
 
     def sheet(self, name: str, rev: int) -> Sheet:
-        """A sheet that some lesson used."""
+        """A sheet that some lesson used, under the keys that are in force."""
         if (name, rev) not in self._sheets:
             found = self._means.store.reader.execute("select text from sheet where id = ? and rev = ?", (name, rev))
             while len(self._sheets) >= _SHEETS_KEPT:
                 del self._sheets[next(iter(self._sheets))]
-            self._sheets[name, rev] = load(found.fetchone()[0])
+            self._sheets[name, rev] = keys.current(self._means.store.reader, load(found.fetchone()[0]))
         return self._sheets[name, rev]
+
+    def forget_sheet(self, name: str, rev: int) -> None:
+        """A key of this sheet has changed: whoever asks for it next gets it from the store."""
+        self._sheets.pop((name, rev), None)
 
     def seats_of(self, lesson: str) -> dict[int, str]:
         """Pupil by seat, as they were at a lesson's start."""
@@ -176,9 +181,13 @@ class Late:
         else:
             self._seats.setdefault(lesson, set()).add(seat)
 
-    def _opened(self, lesson: str) -> Work:
+    def look_into(self, lesson: str) -> Work:
+        """A stopped lesson without its ink and grades, which is not open by this. KeyError where it is not stopped."""
         row, name, rev = self._stopped[lesson]
-        work = Work(self._means, row, self.sheet(name, rev), self.seats_of(lesson))
+        return Work(self._means, row, self.sheet(name, rev), self.seats_of(lesson))
+
+    def _opened(self, lesson: str) -> Work:
+        work = self.look_into(lesson)
         work.take_up()
         self._seats[lesson] &= work.answers.seats.keys()
         return work

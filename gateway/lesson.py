@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
-from gateway import results
+from gateway import decisions, keys, results
 from gateway.answers import Answers, Place
+from gateway.decisions import Decision
 from gateway.errors import WrongUse
 from gateway.figures import Figures
 from gateway.journal import Batch
+from gateway.keys import Change, Weighed
 from gateway.late import Late
 from gateway.pens import Bindings
 from gateway.reading import Answer, ReaderProcess
@@ -76,6 +78,8 @@ class LessonDesk:
         """Pens whose ink flowed at some time in this lesson."""
         self._version: str | None = None
         self._stopping = False
+        self._grading = asyncio.Lock()
+        """Held while grades are written: none is on its way while a key changes."""
         self._quieter = asyncio.Event()
         """Set whenever jobs were given out or grades written: a stop waits for nothing being left."""
 
@@ -119,7 +123,7 @@ class LessonDesk:
         """
         if self.running is not None:
             raise WrongUse(f"Lesson {self.running.row.id} runs; stop it first: `inkgate lesson stop`.")
-        sheet, lesson, now_ms = load(text), secrets.token_hex(6), self._now_ms()
+        sheet, lesson, now_ms = keys.current(self._store.reader, load(text)), secrets.token_hex(6), self._now_ms()
         started_ms = now_ms - back_ms
 
         def begin(db: Database) -> dict[int, str]:
@@ -206,14 +210,49 @@ class LessonDesk:
             self.late.marked()
         return written
 
+    async def rekey(self, change: Change) -> Weighed:
+        """Put another key into force: in the store, with the grades that follow, and in every lesson that is open."""
+        sheet, now_ms = change.sheet, self._now_ms()
+        async with self._grading:
+            context = self._context_of("", sheet.id, sheet.revision)
+            weighed = await self._store.run(lambda db: keys.write(db, change, context=context, now_ms=now_ms))
+            self.late.forget_sheet(sheet.id, sheet.revision)
+            for work in self._works():
+                if (work.answers.sheet.id, work.answers.sheet.revision) == (sheet.id, sheet.revision):
+                    work.rekey(change.field)
+        return weighed
+
+    async def decide(self, lesson: str, work: Callable[[Database, results.Context], Decision]) -> Decision:
+        """Let a person's decision be written or taken back, and show it in every lesson that is open."""
+        row = self._store.reader.execute("select sheet, sheet_rev from lesson where id = ?", (lesson,)).fetchone()
+        async with self._grading:
+            context = self._context_of(lesson, row["sheet"], row["sheet_rev"])
+            made = await self._store.run(lambda db: work(db, context))
+            for open_work in (one for one in self._works() if one.row.id == lesson):
+                open_work.decided(made.grades)
+        return made
+
+    def look_into(self, lesson: str) -> Work:
+        """A lesson's ink, to be looked at: the work on the one that runs, else one that nothing is made of.
+
+        KeyError where there is no such lesson.
+        """
+        if self.running is not None and self.running.row.id == lesson:
+            return self.running
+        return self.late.look_into(lesson)
+
     async def _write(self, works: list[Work], stop: LessonRow | None = None) -> bool:
+        async with self._grading:
+            return await self._write_now(works, stop)
+
+    async def _write_now(self, works: list[Work], stop: LessonRow | None) -> bool:
         batches = [(work, work.to_write) for work in works if work.to_write]
         if not batches and stop is None:
             return False
         for work, batch in batches:
             work.to_write, work.writing = [], work.writing + len(batch)
         try:
-            await self._store.run(self._written_by(batches, stop))
+            wrote = await self._store.run(self._written_by(batches, stop))
         except sqlite3.OperationalError:
             for work, batch in batches:
                 work.to_write[:0] = batch
@@ -221,22 +260,29 @@ class LessonDesk:
         finally:
             for work, batch in batches:
                 work.writing -= len(batch)
-        for work, batch in batches:
-            for made in batch:
-                self._written(work, made)
+        todo = [(work, made) for work, batch in batches for made in batch]
+        for (work, made), stays in zip(todo, wrote, strict=True):
+            self._written(work, made, stays)
         self._quieter.set()
         return bool(batches)
 
-    def _written_by(self, batches: list[tuple[Work, list[Made]]], stop: LessonRow | None) -> Callable[[Database], None]:
-        """What writes grades, and the end of a lesson with them, in one transaction."""
+    def _written_by(
+        self, batches: list[tuple[Work, list[Made]]], stop: LessonRow | None
+    ) -> Callable[[Database], list[results.Graded | None]]:
+        """What writes grades, and the end of a lesson with them, in one transaction; gives what stands of each."""
         todo = [(self._context(work), made.graded) for work, batch in batches for made in batch]
         now_ms = self._now_ms()
 
-        def write(db: Database) -> None:
+        def write(db: Database) -> list[results.Graded | None]:
+            wrote = []
             for context, graded in todo:
-                results.write(db, context, graded, now_ms=now_ms)
+                stays = decisions.kept(db, context, graded)
+                if stays is not None:
+                    results.write(db, context, stays, now_ms=now_ms)
+                wrote.append(stays)
             if stop is not None:
                 db.conn.execute("update lesson set stopped_ms = ? where id = ?", (stop.stopped_ms, stop.id))
+            return wrote
 
         return write
 
@@ -250,8 +296,9 @@ class LessonDesk:
         self.running = None
         self.late.ended(work, work.answers.sheet.id, work.answers.sheet.revision)
 
-    def _written(self, work: Work, made: Made) -> None:
-        work.written(made)
+    def _written(self, work: Work, made: Made, stays: results.Graded | None) -> None:
+        if stays is not None:
+            work.written(made.place, stays)
         if made.up_ms:
             self._figures.penup_to_grade.add(self._now_ms() - made.up_ms)
 
@@ -260,13 +307,16 @@ class LessonDesk:
         return [*running, *self.late.open.values()]
 
     def _context(self, work: Work) -> results.Context:
+        return self._context_of(work.row.id, work.answers.sheet.id, work.answers.sheet.revision)
+
+    def _context_of(self, lesson: str, sheet: str, revision: int) -> results.Context:
         now_ms = self._now_ms()
         return results.Context(
             installation=self._installation,
             box=self._box,
-            lesson=work.row.id,
-            sheet=work.answers.sheet.id,
-            sheet_rev=work.answers.sheet.revision,
+            lesson=lesson,
+            sheet=sheet,
+            sheet_rev=revision,
             clock_trusted=self._trusted(),
             ahead_ms=self._told_ms(now_ms) - now_ms,
         )

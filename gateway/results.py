@@ -1,9 +1,10 @@
 """A grade and its outbox row, in one transaction.
 
-The only writer of `reading` and `grade`; nothing is ever changed: a new state of an answer is a row with a higher
-revision. The outbox may raise a revision by itself, where the district has another content under the same one
-(a box that was restored); each such revision gets a grade row too, with `raised` among its reasons, so that every
-revision which leaves the box has the grade that explains it.
+The only writer of `reading` and, but for stores that are joined, of `grade`; nothing is ever changed: a new state of an
+answer is a row with a higher revision, and the audit chain takes in each as it is written. The outbox may raise a
+revision by itself, where the district has another content under the same one (a box that was restored); each such
+revision gets a grade row too, with `raised` among its reasons, so that every revision which leaves the box has the
+grade that explains it.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
+from gateway import audit
 from gateway.reading import FAILED, Answer
 from recognition.grading import Grade
 from sync import outbox
@@ -50,6 +52,8 @@ class Graded:
     answer: Answer | None
     failed: "FailedJob | None" = None
     """The job, where the reader did not survive it."""
+    strokes: str = ""
+    """The strokes of the ink, as its hash was made of them (`FieldInk.text`); empty where the store knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +80,27 @@ def write(db: Database, context: Context, graded: Graded, *, now_ms: int) -> int
     grade, why = graded.grade, json.dumps(list(graded.grade.reasons))
     code = result_id(context.installation, context.lesson, graded.field, graded.pupil)
     _explain(db, code, now_ms)
-    new = (grade.state, grade.value, grade.points, grade.max_points, grade.key, graded.ink, grade.decided_by)
+    said = {
+        "state": grade.state,
+        "value": grade.value,
+        "points": grade.points,
+        "max_points": grade.max_points,
+        "key": grade.key,
+        "ink": graded.ink,
+        "decided_by": grade.decided_by,
+        "coverage": grade.coverage,
+    }
     before = db.conn.execute(
-        "select rev, why, state, value, points, max_points, key, ink, decided_by, coverage from grade where id=?"
-        " order by rev desc limit 1",
+        f"select rev, why, {', '.join(said)} from grade where id = ? order by rev desc limit 1",  # noqa: S608  the names above
         (code,),
     ).fetchone()
-    if before is not None and tuple(before[2:]) == (*new, grade.coverage) and _reasons(before[1]) == grade.reasons:
+    if before is not None and tuple(before[2:]) == tuple(said.values()) and _reasons(before[1]) == grade.reasons:
         return 0
     rev = 1 if before is None else before[0] + 1
-    db.conn.execute(
-        "insert into grade(id, rev, lesson, field, pupil, state, value, points, max_points, confidence, reader, key,"
-        " ink, decided_by, coverage, why, at_ms, clock) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        (
-            *(code, rev, context.lesson, graded.field, graded.pupil, grade.state, grade.value, grade.points),
-            *(grade.max_points, grade.confidence, grade.reader, grade.key, graded.ink, grade.decided_by),
-            *(grade.coverage, why, now_ms, int(context.clock_trusted)),
-        ),
-    )
+    whose = {"id": code, "rev": rev, "lesson": context.lesson, "field": graded.field, "pupil": graded.pupil}
+    rest = {"confidence": grade.confidence, "reader": grade.reader, "why": why}
+    row = {**whose, **said, **rest, "at_ms": now_ms, "clock": int(context.clock_trusted)}
+    audit.insert_grade(db, row, kind=audit.GRADE, now_ms=now_ms, strokes=graded.strokes)
     outbox.put(db, _result(context, graded, code, rev, now_ms))
     return rev
 
@@ -120,7 +127,8 @@ def reading_of(db: sqlite3.Connection, lesson: str, field: str, pupil: str, ink:
     for value, confidence, accepted, text, reader in rows:
         more = json.loads(text)
         alternatives = tuple((str(v), float(c)) for v, c in more["alternatives"])
-        out.append(Answer(0, value, confidence, bool(accepted), alternatives, tuple(more["reasons"]), reader))
+        roles = tuple((role, why, tuple(by)) for role, why, by in more.get("roles", ()))
+        out.append(Answer(0, value, confidence, bool(accepted), alternatives, tuple(more["reasons"]), reader, roles))
     return out
 
 
@@ -142,8 +150,7 @@ def _explain(db: Database, code: str, now_ms: int) -> None:
     row = dict(zip(names, newest_row, strict=True))
     why = [*_reasons(row["why"]), RAISED]
     row |= {"rev": sent[0], "why": json.dumps(why), "at_ms": now_ms}
-    marks = ", ".join("?" * len(row))
-    db.conn.execute(f"insert into grade({', '.join(row)}) values ({marks})", tuple(row.values()))  # noqa: S608  columns of our own table
+    audit.insert_grade(db, row, kind=audit.RAISED, now_ms=now_ms)
 
 
 def _reasons(why: str) -> tuple[str, ...]:
@@ -160,7 +167,9 @@ def _keep_failed(db: Database, job: FailedJob) -> None:
 
 
 def _insert_reading(db: Database, context: Context, graded: Graded, answer: Answer, now_ms: int) -> None:
-    more = {"alternatives": answer.alternatives, "reasons": answer.reasons}
+    more: dict[str, Any] = {"alternatives": answer.alternatives, "reasons": answer.reasons}
+    if answer.roles:
+        more["roles"] = answer.roles
     db.conn.execute(
         "insert or ignore into reading(lesson, field, pupil, ink, reader, value, confidence, accepted, more, at_ms)"
         " values (?,?,?,?,?,?,?,?,?,?)",

@@ -22,7 +22,7 @@ LOST: Final = "store_lost"
 
 logger = logging.getLogger(__name__)
 
-_CARRIED: Final = ("pen", "binding", "pupil", "sheet", "lesson", "lesson_seat")
+_CARRIED: Final = ("pen", "binding", "pupil", "sheet", "key_change", "lesson", "lesson_seat")
 """Small tables that a lesson needs to go on."""
 _NOT_CARRIED: Final = frozenset({"late", "store_damaged", "restored"})
 """Of the table `box`: what tells of rows that the new store does not have."""

@@ -8,6 +8,8 @@ from typing import Final
 
 from sqlite_utils import Database, Migrations
 
+from gateway import audit
+
 migrations = Migrations("gateway")
 
 _FIRST: Final = """
@@ -77,5 +79,56 @@ create view newest_drain as select d.* from drain d join (select pen, max(id) id
 def drains(db: Database) -> None:
     """What was drained of pens' memories, and which losses a drain may heal."""
     for statement in _DRAINS.split(";\n"):
+        if statement.strip():
+            db.conn.execute(statement)
+
+
+_AUDIT: Final = """
+create table audit(seq integer primary key, at_ms int not null, kind text not null, grade_id text, rev int,
+    commitment blob not null, ink blob, erased_by int, prev blob not null, hash blob not null);
+create index audit_of_grade on audit(grade_id, rev);
+create table audit_key(pupil text primary key, key blob not null);
+create table graded_ink(ink text primary key, strokes text not null, pieces text not null);
+create table erased(mark blob primary key, at_ms int not null);
+"""
+
+
+@migrations()
+def audited(db: Database) -> None:
+    """The chain that proves grades (see `audit`); grades that are there are taken into it as they are."""
+    for statement in _AUDIT.split(";\n"):
+        if statement.strip():
+            db.conn.execute(statement)
+    audit.adopt(db)
+
+
+@migrations()
+def keyed(db: Database) -> None:
+    """Changes of answer keys (see `keys`): each a row with the whole key, none ever changed; `undoes` is a version."""
+    db.conn.execute(
+        "create table key_change(id integer primary key, sheet text not null, sheet_rev int not null,"
+        " field text not null, version int not null, key text not null, who text not null, at_ms int not null,"
+        " undoes int)"
+    )
+    db.conn.execute("create index key_change_field on key_change(sheet, sheet_rev, field)")
+
+
+_DECISIONS: Final = """
+create table decision(id text primary key, at_ms int not null, who text not null, kind text not null,
+    lesson text not null, field text not null, value text, points real, undone_ms int);
+create index decision_lesson on decision(lesson, at_ms);
+create table decision_member(decision text not null, pupil text not null, ink text not null, before text not null,
+    after text not null, primary key(decision, pupil));
+create table label(id integer primary key, decision text not null, pupil text not null, ink text not null,
+    kind text not null, label text not null, consent int not null, packed blob, at_ms int not null);
+create index label_ink on label(ink, pupil);
+create index grade_open on grade(lesson, state);
+"""
+
+
+@migrations()
+def decided(db: Database) -> None:
+    """What teachers decided, what it was before, and what they said of whose ink (see `decisions`, `labels`)."""
+    for statement in _DECISIONS.split(";\n"):
         if statement.strip():
             db.conn.execute(statement)

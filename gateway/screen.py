@@ -25,6 +25,8 @@ from gateway.dashboard.source import (
 from gateway.journal import Batch
 from gateway.lesson import LessonDesk
 from gateway.strokes import Piece, Row
+from recognition.evidence import Evidence
+from recognition.grading import MACHINE
 from recognition.pages import UNIT_MM
 from recognition.sheets import Field
 
@@ -237,8 +239,8 @@ class Screen:
             made = self._desk.grades.get((seat, name))
             state = made["state"] if made is not None else "nothing_yet"
             if made is not None and state in {"answered", "marked"}:
-                values[str(made["value"])] += 1
-                right[str(made["value"])] = made["points"] == made["max_points"]
+                values[made["value"] or ""] += 1
+                right[made["value"] or ""] = made["points"] == made["max_points"]
             else:
                 states[state] += 1
         options = [c.value for c in about.choices]
@@ -247,7 +249,7 @@ class Screen:
             field=name,
             prompt=about.prompt,
             kind=about.kind,
-            key=about.keys[0] if about.keys else None,
+            key=" / ".join(about.keys) or None,
             bars=[Bar(v, values[v], right.get(v, v in about.keys) if about.keys else None) for v in options],
             unsure=states["unsure"],
             nothing_yet=states["nothing_yet"] + states["blank"] + states["not_handed_out"],
@@ -261,11 +263,9 @@ class Screen:
         answers = self._desk.answers
         if answers is None or seat not in answers.seats:
             return None
-        return PupilView(
-            seat=seat,
-            name=self.names.get(seat, ""),
-            fields=[_field(name, self._desk.grades.get((seat, name))) for name in answers.fields],
-        )
+        evidence = answers.evidence(seat)
+        fields = [_field(name, self._desk.grades.get((seat, name)), evidence.get(name)) for name in answers.fields]
+        return PupilView(seat=seat, name=self.names.get(seat, ""), fields=fields)
 
     def status(self) -> StatusView:
         """How the box does."""
@@ -281,7 +281,7 @@ class Screen:
                     SheetPage(
                         page.size_mm[0],
                         page.size_mm[1],
-                        [_printed(f) for f in page.fields],
+                        [printed(f) for f in page.fields],
                     )
                     for page in answers.sheet.pages
                 ],
@@ -296,14 +296,15 @@ def _missing(answers: Answers, seat: int) -> list[str]:
     return [name.lstrip("q") for name in answers.fields if answers.is_touched(seat, name)]
 
 
-def _printed(about: Field) -> FieldBox:
+def printed(about: Field) -> FieldBox:
+    """A field as the pages draw it."""
     marks = [(choice.value, choice.box_mm) for choice in about.choices if choice.box_mm is not None]
     return FieldBox(about.id, about.id.lstrip("q"), about.box_mm, marks)
 
 
-def _field(name: str, made: dict[str, Any] | None) -> FieldView:
+def _field(name: str, made: dict[str, Any] | None, evidence: Evidence | None) -> FieldView:
     if made is None:
-        return FieldView(field=name, state="blank", reasons=("nothing_yet",))
+        return FieldView(field=name, state="blank", reasons=("nothing_yet",), evidence=evidence)
     return FieldView(
         field=name,
         state=made["state"],
@@ -313,5 +314,6 @@ def _field(name: str, made: dict[str, Any] | None) -> FieldView:
         points=made["points"],
         max_points=made["max_points"],
         reasons=tuple(made["reasons"]),
-        decided_by="machine",
+        decided_by=MACHINE if made["decided_by"] == MACHINE else "teacher",
+        evidence=evidence,
     )

@@ -4,6 +4,7 @@ import base64
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +13,11 @@ from sqlite_utils import Database
 from gateway import pens, roster, views
 from gateway.box import Box
 from gateway.control import Handler
+from gateway.dashboard.check import CheckView
+from gateway.decisions import Said
 from gateway.errors import FoundProblems, WrongUse
-from gateway.identity import pseudonym_key
+from gateway.identity import pseudonym_key, teacher_name
+from gateway.rekeying import Rekeying
 from recognition.errors import SheetError
 from sync import outbox
 
@@ -23,7 +27,19 @@ _MAC: Final = re.compile(r"^[0-9A-F]{2}(:[0-9A-F]{2}){5}$")
 
 
 _WRITING: Final = frozenset(
-    {"pens_join", "pens_bind", "pens_forget", "roster_import", "lesson_start", "sync_retry", "sync_enrol"}
+    {
+        "pens_join",
+        "pens_bind",
+        "pens_forget",
+        "roster_import",
+        "lesson_start",
+        "key_set",
+        "key_undo",
+        "review_decide",
+        "review_undo",
+        "sync_retry",
+        "sync_enrol",
+    }
 )
 """Errands that write, and may wait. Stopping a lesson may not: its results go out from the reserve."""
 
@@ -33,6 +49,12 @@ class Service:
 
     def __init__(self, box: Box) -> None:
         self._box = box
+        self._keys = Rekeying(
+            box.store,
+            box.desk,
+            who=lambda: teacher_name(pseudonym_key(box.settings.box.folder)),
+            changed=box.uplink.wake,
+        )
 
     def handlers(self) -> dict[str, Handler]:
         """By name, as the control socket wants them; while the disk is full those that write are refused."""
@@ -60,6 +82,13 @@ class Service:
             "lesson_start": self.lesson_start,
             "lesson_stop": self.lesson_stop,
             "lesson_list": self.lesson_list,
+            "key_show": self.key_show,
+            "key_set": self.key_set,
+            "key_undo": self.key_undo,
+            "review_list": self.review_list,
+            "review_decide": self.review_decide,
+            "review_skip": self.review_skip,
+            "review_undo": self.review_undo,
             "sync_status": self.sync_status,
             "sync_retry": self.sync_retry,
             "sync_enrol": self.sync_enrol,
@@ -165,6 +194,54 @@ class Service:
         del request
         return {"lessons": lessons(self._box.store.reader.execute)}
 
+    async def key_show(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The key of a field in a lesson, and its versions."""
+        return self._keys.show(lesson=request.get("lesson"), field=str(request["field"]))
+
+    async def key_set(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Put another key of a field into force, and say who is affected."""
+        return await self._keys.set(
+            lesson=request.get("lesson"),
+            field=str(request["field"]),
+            values=[str(value) for value in request["values"]],
+            points=[float(points) for points in request.get("points", ())],
+            options={str(name): str(text) for name, text in request.get("options", {}).items()},
+            variant=str(request.get("variant") or ""),
+            dry_run=bool(request.get("dry_run")),
+        )
+
+    async def key_undo(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Undo the newest change of a key."""
+        return await self._keys.undo(
+            lesson=request.get("lesson"), field=request.get("field"), dry_run=bool(request.get("dry_run"))
+        )
+
+    async def review_list(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What nobody has decided, similar ones together."""
+        stack = await self._box.review.stack(_lesson(request))
+        return review_view(stack)
+
+    async def review_decide(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Decide a group, or one answer as FIELD@SEAT."""
+        points = request.get("points")
+        said = Said(
+            value=request.get("value"),
+            verdict=request.get("verdict"),
+            points=None if points is None else float(points),
+        )
+        made = await self._box.review.decide_group(_lesson(request), str(request["group"]), said)
+        return {"field": made.field, "answers": len(made.grades), "points": made.grades[0].grade.points}
+
+    async def review_skip(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Put a group at the end of the stack."""
+        group = await self._box.review.skip_group(_lesson(request), request.get("group"))
+        return {"group": group.id, "answers": len(group.inks)}
+
+    async def review_undo(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Take back the newest decision."""
+        undone = await self._box.review.undo(_lesson(request))
+        return {"field": undone.field, "answers": len(undone.grades), "left": undone.left}
+
     async def sync_status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Depth and age of the outbox, and the way to the district."""
         del request
@@ -192,6 +269,26 @@ def lessons(execute: Callable[[str], Any]) -> list[dict[str, Any]]:
     return [dict(row) for row in execute(query)]
 
 
+def review_view(stack: CheckView) -> dict[str, Any]:
+    """The stack for commands: groups by name, without their ink."""
+    groups = [
+        {
+            "group": group.id,
+            "field": group.field.field,
+            "kind": group.kind,
+            "prompt": dict(group.prompt),
+            "key": group.key,
+            "max_points": group.max_points,
+            "guesses": [{"value": guess.value, "points": guess.points} for guess in group.guesses],
+            "reasons": list(group.reasons),
+            "seats": [ink.seat for ink in group.inks],
+        }
+        for group in stack.groups
+    ]
+    undo = None if stack.undo is None else asdict(stack.undo)
+    return {"lesson": stack.lesson or None, "remain": stack.remain, "groups": groups, "undo": undo}
+
+
 def depth_view(depth: outbox.OutboxDepth, now_ms: int) -> dict[str, Any]:
     """The outbox's depth for people and programs."""
     oldest = depth.oldest_ms
@@ -206,6 +303,10 @@ def depth_view(depth: outbox.OutboxDepth, now_ms: int) -> dict[str, Any]:
         "raised": depth.raised,
         "oldest_s": None if oldest is None else round(max(0, now_ms - oldest) / 1000, 1),
     }
+
+
+def _lesson(request: Mapping[str, Any]) -> str | None:
+    return str(request["lesson"]) if request.get("lesson") else None
 
 
 def _mac(text: object) -> str:

@@ -74,6 +74,18 @@ class ReadingSettings:
     """When an answer is read."""
 
     settle_ms: int = _setting(1200, "ms", "Silence in a field before its ink is read.", least=0, most=60000)
+    models: str = _setting("", "", "Folder of the reader's models; empty: those that come with inkgate.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSettings:
+    """What becomes of a teacher's decisions."""
+
+    keep_labels: bool = _setting(
+        default=False,
+        unit="",
+        what="Consent: ink that a teacher decided is kept with its label; `inkgate export ink` gives it for training.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +141,7 @@ class Settings:
     pens: PensSettings = field(default_factory=PensSettings)
     ink: InkSettings = field(default_factory=InkSettings)
     reading: ReadingSettings = field(default_factory=ReadingSettings)
+    review: ReviewSettings = field(default_factory=ReviewSettings)
     sync: SyncSettings = field(default_factory=SyncSettings)
     disk: DiskSettings = field(default_factory=DiskSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
@@ -157,6 +170,7 @@ _SECTIONS: Final[Mapping[str, type]] = {
     "pens": PensSettings,
     "ink": InkSettings,
     "reading": ReadingSettings,
+    "review": ReviewSettings,
     "sync": SyncSettings,
     "disk": DiskSettings,
     "dashboard": DashboardSettings,
@@ -290,6 +304,8 @@ def _checked(name: str, value: object, origin: str) -> object:
 
 
 def _convert(value: object, kind: object) -> object:
+    if kind is bool:
+        return _yes_or_no(value)
     if kind is int:
         if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
             raise ValueError
@@ -308,6 +324,15 @@ def _convert(value: object, kind: object) -> object:
     return tuple(_text(item).strip() for item in items)
 
 
+def _yes_or_no(value: object) -> bool:
+    words = {"true": True, "false": False}
+    if isinstance(value, str):
+        value = words.get(value.strip().lower(), value)
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
@@ -316,4 +341,5 @@ def _text(value: object) -> str:
 
 def _kind_in_words(kind: object) -> str:
     names: dict[object, str] = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
+    names[bool] = "true or false"
     return names.get(kind, "a list of texts (in the environment: separated by `;`)")

@@ -5,28 +5,26 @@ here can be made again from the store: a seat that is *stale* is brought up to d
 it was not taken yet, and its gaps. Grades are gathered in `to_write` for whoever owns the transaction.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway import results
-from gateway.answers import Answers, FieldInk, Gap, Place
+from gateway import keys, results
+from gateway.answers import Answers, Gap, Place
+from gateway.failed import failed_job
 from gateway.pens import Bindings
 from gateway.reading import FAILED, Answer, Job, ReaderProcess
 from gateway.store import Store
 from gateway.strokes import Piece
-from recognition.grading import Grade, grade
-from recognition.ink import pack, unpack
+from recognition.grading import Grade, grade, regrade
+from recognition.ink import unpack
 from recognition.pages import PageAddress
-from recognition.readers.reading import Reading
-from recognition.sheets import Sheet
+from recognition.sheets import Field, Sheet
 
 _FOREVER_MS: Final = 2**62
-_FAILED_BYTES: Final = 1_024
 _PAGES_A_BEAT: Final = 2
 """Pages whose ink is given to fields anew in one beat, some 5 ms each."""
 _NOT_READ: Final = "not_read"
@@ -81,12 +79,10 @@ class Means:
 
 
 class _Known(NamedTuple):
-    """What the newest grade of an answer was made of."""
+    """The newest grade of an answer, and the ink that it was made of."""
 
     ink: str
-    is_whole: bool
-    reader: str
-    reasons: tuple[str, ...]
+    grade: Grade
 
 
 class Made(NamedTuple):
@@ -112,7 +108,7 @@ class Work:
             seats: Pupil by seat, as they were at its start.
             linked_pens: Pens whose ink flowed at some time in it; whoever knows of links goes on filling it.
         """
-        self._means, self.row = means, row
+        self._means, self.row, self._seat_of = means, row, {pupil: seat for seat, pupil in seats.items()}
         self.answers = Answers(
             lesson=row.id, sheet=sheet, started_ms=row.started_ms, seats=seats, settle_ms=means.settle_ms
         )
@@ -143,19 +139,39 @@ class Work:
 
     def take_up(self) -> None:
         """Read the lesson's grades and links from the store."""
-        seat_of = {pupil: seat for seat, pupil in self.answers.seats.items()}
-        for row in self._means.store.reader.execute(
-            "select * from grade where lesson = ? order by rev", (self.row.id,)
-        ):
-            place = (seat_of[row["pupil"]], row["field"])
-            why = json.loads(row["why"])
-            self._known[place] = _Known(row["ink"], bool(row["coverage"]), row["reader"], tuple(why))
-            self.grades[place] = {k: row[k] for k in ("state", "value", "points", "max_points", "confidence")}
-            self.grades[place] |= {"reasons": why, "alternatives": []}
+        self._take_grades()
         query = "select distinct pen from link where from_ms < ? and (to_ms is null or to_ms >= ?)"
         self.linked_pens.update(
             row["pen"] for row in self._means.store.reader.execute(query, (self._until_ms, self._from_ms))
         )
+
+    def _take_grades(self) -> None:
+        """The newest grades as the store has them; what is known already stays as it is shown."""
+        for row in self._means.store.reader.execute(
+            "select * from grade where lesson = ? order by rev", (self.row.id,)
+        ):
+            place, known = (self._seat_of[row["pupil"]], row["field"]), _Known(row["ink"], keys.grade_of(dict(row)))
+            if place not in self._known or self._known[place].grade != known.grade:
+                self.grades[place] = _shown(known.grade)
+            self._known[place] = known
+
+    def rekey(self, field: Field) -> None:
+        """A field goes by another key, and the store has its grades: so do those that wait to be written."""
+        self.answers.fields[field.id] = field
+        self._take_grades()
+        self.to_write = [
+            made if made.place[1] != field.id else made._replace(graded=self._rekeyed(made, field))
+            for made in self.to_write
+        ]
+
+    def _rekeyed(self, made: Made, field: Field) -> results.Graded:
+        graded = made.graded
+        return replace(graded, grade=self._settled(made.place, graded.ink, regrade(graded.grade, field)))
+
+    def _settled(self, place: Place, ink: str, made: Grade) -> Grade:
+        """A grade that says what the stored one of this ink says goes by that one's version of the key."""
+        known = self._known.get(place)
+        return made if known is None or known.ink != ink else keys.settled(made, known.grade)
 
     def take(self, piece: Piece) -> bool:
         """Take a piece that is committed, if it is ink of this lesson. Returns whether it was."""
@@ -167,7 +183,10 @@ class Work:
                 self.stale.add(seat)  # the store gives it, with all the rest
             return True
         late_ms = None if self.runs and piece.how == "live" else self._means.now_ms()
-        if self.answers.add(seat, piece.page, piece.pen, piece.down_ms, piece.rows, late_ms=late_ms) and not self.runs:
+        is_new = self.answers.add(
+            seat, piece.page, piece.pen, piece.down_ms, piece.rows, late_ms=late_ms, time_known=piece.time_known
+        )
+        if is_new and not self.runs:
             self.stale.add(seat)
         return True
 
@@ -186,7 +205,7 @@ class Work:
         if not self.stale:
             return False
         seat = min(self.stale)
-        self._load(seat)
+        self.load(seat)
         self._look_again(seat)
         self.stale.discard(seat)
         return True
@@ -242,30 +261,44 @@ class Work:
         ink = answers.ink(place)
         made = grade(
             answers.fields[name],
-            _reading(answer, shared=ink.shared),
+            None if answer is None else answer.to_reading(shared=ink.shared),
             reader=answer.reader if answer is not None else "none",
             handed_out=True,
             pen_seen=self._is_pen_seen(seat),
             losses_touch=answers.is_touched(seat, name),
             has_ink=bool(ink.strokes),
             fits=ink.fits,
+            variant=ink.variant,
+            page_untouched=not ink.strokes and answers.is_page_untouched(seat, name),
         )
+        made = self._settled(place, ink.digest, made)
         failed = None
         if answer is not None and FAILED in answer.reasons:
-            failed = self._failed(name, ink, answers.request(place, ink), answer.reader)
-        graded = results.Graded(name, answers.seats[seat], ink.digest, made, answer, failed)
+            failed = failed_job(
+                ink,
+                lesson=self.row.id,
+                field=name,
+                kind=answers.fields[name].kind,
+                reader=answer.reader,
+                at_ms=self._means.now_ms(),
+            )
+        graded = results.Graded(name, answers.seats[seat], ink.digest, made, answer, failed, ink.text)
         self.to_write.append(Made(place, graded, up_ms))
 
-    def written(self, made: Made) -> None:
+    def written(self, place: Place, graded: results.Graded) -> None:
         """A grade is in the store."""
-        graded = made.graded.grade
-        self.grades[made.place] = _shown(graded)
-        self._known[made.place] = _Known(made.graded.ink, bool(graded.coverage), graded.reader, graded.reasons)
+        self.grades[place] = _shown(graded.grade)
+        self._known[place] = _Known(graded.ink, graded.grade)
+
+    def decided(self, grades: Iterable[results.Graded]) -> None:
+        """A person decided, or took that back; it is in the store."""
+        for graded in grades:
+            self.written((self._seat_of[graded.pupil], graded.field), graded)
 
     def retry(self) -> None:
         """There is another reader: what the one before did not survive is tried again."""
         for place, mark in self.answers.marked.items():
-            if mark.due_ms is None and place in self._known and FAILED in self._known[place].reasons:
+            if mark.due_ms is None and place in self._known and FAILED in self._known[place].grade.reasons:
                 mark.due_ms = self._means.now_ms()
 
     @property
@@ -279,7 +312,7 @@ class Work:
     def _places(self, seats: Mapping[int, str] | set[int]) -> list[Place]:
         return [(seat, name) for seat in seats for name in self.answers.fields]
 
-    def _load(self, seat: int) -> None:
+    def load(self, seat: int) -> None:
         """The ink of a seat out of the store; what its grade does not know is due at once."""
         means = self._means
         query = "select * from ink where pen = ? and down_ms >= ? and down_ms < ? order by id"
@@ -288,7 +321,8 @@ class Work:
                 if means.bindings.seat_of(pen, row["down_ms"]) == seat:
                     page = PageAddress(row["section"], row["owner"], row["note"], row["page"])
                     rows: NDArray[np.int64] = np.vstack(unpack(row["packed"]))
-                    self.answers.add(seat, page, pen, row["down_ms"], rows, late_ms=0)
+                    known = bool(row["time_known"])
+                    self.answers.add(seat, page, pen, row["down_ms"], rows, late_ms=0, time_known=known)
         self.loaded.add(seat)
         for place in self._places({seat}):
             self.answers.ink(place)  # gives every stroke its field
@@ -327,9 +361,9 @@ class Work:
         known = self._known.get(place)
         if known is None or known.ink != self.answers.ink(place).digest:
             return False
-        if known.is_whole == self.answers.is_touched(*place) or _NOT_READ in known.reasons:
+        if bool(known.grade.coverage) == self.answers.is_touched(*place) or _NOT_READ in known.grade.reasons:
             return False
-        return FAILED not in known.reasons or known.reader == self._means.reader.version
+        return FAILED not in known.grade.reasons or known.grade.reader == self._means.reader.version
 
     def _said(self, place: Place, ink: str) -> Answer | None:
         """What was read of just this ink before: by this reader, or by the one that its grade goes by."""
@@ -337,7 +371,7 @@ class Work:
         if answer is None or of != ink:
             seat, name = place
             known, version = self._known.get(place), self._means.reader.version
-            goes_by = known.reader if known is not None and known.ink == ink else version
+            goes_by = known.grade.reader if known is not None and known.ink == ink else version
             found = results.reading_of(self._means.store.reader, self.row.id, name, self.answers.seats[seat], ink)
             answer = next((a for a in found if a.reader in {version, goes_by}), None)
         if answer is None or (FAILED in answer.reasons and answer.reader != self._means.reader.version):
@@ -352,36 +386,6 @@ class Work:
         held = self._means.bindings.pens_of(seat, self._from_ms, until_ms)
         return any(pen in self.linked_pens for pen, _, _ in held)
 
-    def _failed(self, name: str, ink: FieldInk, request: dict[str, Any], reader: str) -> results.FailedJob:
-        """A job as an oddity: a line that says which it was, then as much of its ink as there is room for."""
-        head = {"kind": request["kind"], "reader": reader, "lesson": self.row.id, "field": name, "ink": ink.digest}
-        text = json.dumps(head).encode() + b"\n"
-        strokes = [_hundredths(stroke.points) for stroke in ink.strokes]
-        packed = pack(strokes)
-        while len(text) + len(packed) > _FAILED_BYTES and strokes:
-            strokes.pop()
-            packed = pack(strokes)
-        return results.FailedJob(ink.pen, self._means.now_ms(), text + packed)
-
-
-def _hundredths(points: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Points as `ink.pack` takes them: x and y in hundredths of a millimetre, force in thousandths, ms."""
-    out = np.rint(points[:, [0, 1, 3, 2]] * np.array([100, 100, 1000, 1], np.float32))
-    return out.astype(np.int64)
-
-
-def _reading(answer: Answer | None, *, shared: bool) -> Reading | None:
-    """What was read; ink that another field may claim makes it a question."""
-    if answer is None:
-        return None
-    return Reading(
-        value=answer.value,
-        confidence=answer.confidence,
-        accepted=answer.accepted and not shared,
-        alternatives=answer.alternatives,
-        reasons=(*answer.reasons, "shared_ink") if shared else answer.reasons,
-    )
-
 
 def _shown(made: Grade) -> dict[str, Any]:
     return {
@@ -392,4 +396,5 @@ def _shown(made: Grade) -> dict[str, Any]:
         "confidence": made.confidence,
         "reasons": list(made.reasons),
         "alternatives": list(made.alternatives),
+        "decided_by": made.decided_by,
     }

@@ -4,7 +4,9 @@ import asyncio
 
 import click
 
+from gateway.cli.bench_hanzi import bench_hanzi
 from gateway.cli.bench_read import bench_read
+from gateway.cli.bench_review import bench_review
 from gateway.cli.bench_sync import bench_sync
 from gateway.cli.output import document
 
@@ -14,7 +16,9 @@ def bench() -> None:
     """Benchmarks: they print ratios against a peer or a floor measured in the same run."""
 
 
+bench.add_command(bench_hanzi)
 bench.add_command(bench_read)
+bench.add_command(bench_review)
 bench.add_command(bench_sync)
 
 

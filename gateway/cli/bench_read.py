@@ -33,11 +33,21 @@ def bench_read(ink_dir: Path | None, *, as_json: bool) -> None:
             for name, its in figures.answers.items()
         ],
     )
+    click.echo()
+    shares = [point.refused for point in next(iter(figures.curves.values()))]
+    table(
+        ["wrong of kept, where this share is asked about", *(f"{100 * share:.0f} %" for share in shares)],
+        [
+            (name, *(f"{p.wrong} of {p.kept}, {_percent(p.error)} % (<= {_percent(p.bound)})" for p in points))
+            for name, points in figures.curves.items()
+        ],
+    )
     click.echo(
         f"{figures.reader}, {figures.engine}. {figures.ms_per_answer:.2f} ms an answer (99 %: "
         f"{figures.ms_per_answer_p99:.2f}), {figures.ratio_to_net:.1f} times the bare network.\n"
         f"Foreign letters taken for a digit: {figures.foreign_accepted} of {figures.foreign_offered}. "
         f"Left out: {figures.writers_left_out} writers whom the model knows.\n"
+        "Bounds are one-sided, 95 %; in the second table the larger of Clopper-Pearson's and a bootstrap by writer.\n"
         "Composed numbers use the same digits several times: their bound is too tight."
     )
 

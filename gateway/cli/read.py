@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, get_args
 
 import click
@@ -21,23 +22,28 @@ _CORNERS: Final = 4
 
 
 @click.command()
-def read() -> int:
+@click.option(
+    "--models", "folder", type=click.Path(path_type=Path), help="Folder of the reader's models, instead of our own."
+)
+def read(folder: Path | None) -> int:
     """Read ink: one JSON object a line in, one reading a line out.
 
     A line that cannot be used is told on stderr and, where it has an id, answered with no value; the other lines are
     answered all the same, and the exit code is then 1.
     """
     # OpenCV takes a while to load, and `inkgate --help` has no use for it.
+    from recognition.readers.hanzi import open_hanzi  # noqa: PLC0415  see above
     from recognition.readers.network import CharacterNetwork  # noqa: PLC0415  see above
     from recognition.readers.reader import Reader  # noqa: PLC0415  see above
 
     try:
-        model = CharacterNetwork()
+        model = CharacterNetwork() if folder is None else CharacterNetwork(folder)
+        hanzi = open_hanzi() if folder is None else open_hanzi(folder)
     except RecognitionError as error:
         raise Missing(
             f"{error}. Install inkgate again, or make the model with `python -m recognition.training`."
         ) from None
-    reader, failed = Reader(model, model.thresholds), False
+    reader, failed = Reader(model, model.thresholds, hanzi=hanzi), False
     for number, line in enumerate(sys.stdin.buffer, start=1):
         if not line.strip():
             continue
@@ -82,6 +88,8 @@ def request_of(asked: Mapping[str, Any]) -> ReadRequest:
         expected=expected,
         max_digits=digits,
         several=bool(asked.get("several", False)),
+        redo_box=None if asked.get("redo_box") is None else _box(asked["redo_box"]),
+        keep=_places(asked.get("keep", []), len(strokes)),
     )
 
 
@@ -95,6 +103,9 @@ def answer_of(reading: Reading) -> dict[str, Any]:
     }
     if reading.verdict is not None:
         said["verdict"] = reading.verdict
+    if reading.roles:
+        said["withdrawn"] = list(reading.withdrawn)
+        said["roles"] = [[one.role, one.why, list(one.by)] for one in reading.roles]
     return {**said, "reasons": list(reading.reasons)}
 
 
@@ -131,6 +142,12 @@ def _box(corners: object) -> Box:
     if right <= left or bottom <= top:
         raise InkError("a box is [x0, y0, x1, y1] with x0 < x1 and y0 < y1")
     return float(left), float(top), float(right), float(bottom)
+
+
+def _places(raw: object, count: int) -> frozenset[int]:
+    if not isinstance(raw, list) or not all(type(place) is int and 0 <= place < count for place in raw):
+        raise InkError("keep is a list of strokes by their place, from 0")
+    return frozenset(raw)
 
 
 def _is_number(value: object) -> bool:

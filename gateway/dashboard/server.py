@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.dashboard.access import COOKIE, COOKIE_MS, Access, LetIn, Locked
+from gateway.dashboard.check import Checking, CheckRoutes
 from gateway.dashboard.feed import Feed, Mailbox
 from gateway.dashboard.source import DashboardSource
 from gateway.dashboard.views import QuestionsMessage, box_message, seats_message
@@ -113,7 +114,7 @@ class _Pages:
 
     async def page(self, request: Request) -> Response:
         """The teacher's page, or the PIN."""
-        return FileResponse(STATIC / ("index.html" if self._knows(request) else "login.html"))
+        return FileResponse(STATIC / ("index.html" if self.knows(request) else "login.html"))
 
     async def login(self, request: Request) -> Response:
         """One try of a PIN; the answer is a way to go, so that it needs no script."""
@@ -161,7 +162,7 @@ class _Pages:
 
     async def pupil(self, request: Request) -> Response:
         """One pupil's answers."""
-        if not self._knows(request):
+        if not self.knows(request):
             return JSONResponse({"code": "login.needed"}, 401)
         view = self._source.pupil(request.path_params["seat"])
         if view is None:
@@ -183,7 +184,7 @@ class _Pages:
 
     async def feed(self, socket: WebSocket) -> None:
         """One page's live feed."""
-        if not self._knows(socket) or not _same_origin(socket):
+        if not self.knows(socket) or not _same_origin(socket):
             await socket.close(4403)
             return
         await socket.accept()
@@ -252,7 +253,8 @@ class _Pages:
         for message in messages:
             self._feed.tell(message.t, msgspec.json.encode(message).decode())
 
-    def _knows(self, connection: HTTPConnection) -> bool:
+    def knows(self, connection: HTTPConnection) -> bool:
+        """Whether a teacher asks."""
         return self._access.role(connection.cookies.get(COOKIE)) == "teacher"
 
 
@@ -266,9 +268,11 @@ def build_app(
     source: DashboardSource,
     feed: Feed,
     access: Access,
+    checking: Checking,
 ) -> ASGIApp:
     """The page as an ASGI application; it tells its pages what changed for as long as it is served."""
     pages = _Pages(source, feed, access)
+    check = CheckRoutes(checking, knows=pages.knows, same_origin=_same_origin)
 
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
@@ -277,7 +281,7 @@ def build_app(
         yield
         telling.cancel()
 
-    return _Guard(Starlette(routes=pages.routes(), lifespan=life), access.names)
+    return _Guard(Starlette(routes=[*check.routes(), *pages.routes()], lifespan=life), access.names)
 
 
 class _Uvicorn(uvicorn.Server):

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
+from recognition.evidence import Evidence
+
 AnswerState: TypeAlias = Literal[
     "not_handed_out",
     "no_pen",
@@ -139,6 +141,8 @@ class FieldView:
     """Codes of the reader and of grading: `two_marks`, `ink_missing`, ..."""
     decided_by: str = ""
     """`machine`, or the role that decided."""
+    evidence: Evidence | None = None
+    """How the pupil worked on it; None where there is no ink."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +200,8 @@ class StatusView:
     pens_linked: int = 0
     results_waiting: int = 0
     """Answers whose ink is not read yet."""
+    unsure: int = 0
+    """Answers that nobody has decided, of the lesson that runs or ran last."""
     outbox_depth: int = 0
     """Results that the district has not receipted."""
     outbox_oldest_s: int | None = None

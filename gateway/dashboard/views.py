@@ -88,6 +88,7 @@ class BoxMessage:
     class_size: int
     pens_linked: int
     results_waiting: int
+    unsure: int
     outbox_depth: int
     outbox_oldest_min: int | None
     pens_with_memory: int
@@ -139,6 +140,7 @@ def box_message(status: StatusView, class_size: int) -> BoxMessage:
         class_size=class_size,
         pens_linked=status.pens_linked,
         results_waiting=status.results_waiting,
+        unsure=status.unsure,
         outbox_depth=status.outbox_depth,
         outbox_oldest_min=None if oldest is None else oldest // 60,
         pens_with_memory=status.pens_with_memory,

@@ -1,5 +1,7 @@
 """Which ink stands in which field, when a field is read, and what a gap touches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,7 +95,14 @@ def test_a_job_says_the_field_s_kind_its_box_and_its_options(answers: Answers) -
     x_mm, y_mm, t_ms, force = request["strokes"][0][0]
     assert (x_mm, y_mm) == pytest.approx((111, 129), abs=0.02)
     assert (t_ms, round(force, 2)) == (0, 0.47)
-    assert "choices" not in answers.request((1, "q1"), answers.ink((1, "q1")))
+    plain = answers.request((1, "q1"), answers.ink((1, "q1")))
+    assert not {"choices", "redo_box"} & plain.keys()
+
+
+def test_a_job_says_where_a_second_try_stands(answers: Answers) -> None:
+    add(answers, 1, Q1, 0)
+    answers.fields["q1"] = replace(answers.fields["q1"], redo_box_mm=(170, 40, 185, 56))
+    assert answers.request((1, "q1"), answers.ink((1, "q1")))["redo_box"] == [170, 40, 185, 56]
 
 
 def test_a_gap_touches_fields_by_page_and_time(answers: Answers) -> None:
@@ -152,3 +161,29 @@ def test_a_field_s_ink_and_hash_do_not_depend_on_the_order_in_which_its_pieces_c
     a, b = mixed.request((1, "q1"), mixed.ink((1, "q1"))), straight.request((1, "q1"), straight.ink((1, "q1")))
     assert a == b
     assert len(a["strokes"]) == 4
+
+
+def test_how_a_seat_worked_is_told_by_field_once_its_ink_is_placed(answers: Answers) -> None:
+    add(answers, 1, Q1, 0)
+    add(answers, 1, Q2, 5_000)
+    assert answers.evidence(1) == {}, "no stroke is given to a field yet"
+    answers.ink((1, "q1"))
+    q1, q2 = (answers.evidence(1)[name] for name in ("q1", "q2"))
+    assert (q1.first_touch_ms, q2.first_touch_ms) == (T0, T0 + 5_000)
+    assert (q1.order, q2.order, q1.on_question_ms) == (1, 2, 70)
+    add(answers, 1, Q1, 9_000)
+    assert answers.evidence(1)["q1"].revisits == 0, "as the page was last assigned"
+    answers.ink((1, "q1"))
+    assert answers.evidence(1)["q1"].revisits == 1
+
+
+def test_a_gap_and_a_doubted_time_make_what_is_told_of_a_seat_less_sure(answers: Answers) -> None:
+    made = piece(mac(1), PAGE1, Q1, T0 + 60_000)
+    answers.add(1, made.page, made.pen, made.down_ms, made.rows, time_known=False)
+    answers.ink((1, "q1"))
+    sure = answers.evidence(1)["q1"]
+    answers.set_gaps(1, [Gap(T0 + 1_000, T0 + 2_000, None)], T0 + 61_000)
+    less = answers.evidence(1)["q1"]
+    assert sure.first_touch_error_ms > 100
+    assert (sure.complete, less.complete) == (True, False)
+    assert less.first_touch_least_ms == T0 + 1_000

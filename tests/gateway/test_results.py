@@ -61,6 +61,13 @@ def test_a_grade_goes_with_its_reading_and_its_outbox_row(db: Database) -> None:
     assert (body["pupil"], body["value"], body["rev"], body["clock"]) == ("pseudonym", "7", 1, "trusted")
 
 
+def test_what_was_taken_back_is_kept_with_its_reading(db: Database) -> None:
+    roles = (("withdrawn", "scribbled_out", (1,)), ("withdrawn", "scribble", ()), ("answer", "", ()))
+    write(db, replace(GRADED, answer=replace(ANSWER, roles=roles)))
+    (read,) = results.reading_of(db.conn, "l1", "q1", "pseudonym", "ab" * 16)
+    assert read.roles == roles
+
+
 def test_the_same_grade_again_is_not_written_and_not_sent(db: Database) -> None:
     write(db, GRADED)
     assert write(db, GRADED, at=5000) == 0

@@ -139,14 +139,14 @@ async def test_every_question_adds_up_to_the_class_in_every_state(house: House) 
     for state in states:
         for name in FIELDS:
             shown = {"state": state, "value": "7", "points": 0.0, "max_points": 1.0, "confidence": None}
-            house.box.desk.grades[2, name] = {**shown, "reasons": [], "alternatives": []}
+            house.box.desk.grades[2, name] = {**shown, "reasons": [], "alternatives": [], "decided_by": "machine"}
         assert [total(q) for q in house.box.screen.questions()] == [3] * len(FIELDS), state
 
 
 async def test_bars_show_each_option_and_whether_it_is_right(house: House) -> None:
     await begun(house)
     shown = {"state": "answered", "value": "C", "points": 1.0, "max_points": 1.0, "confidence": 0.9}
-    house.box.desk.grades[1, "q8"] = {**shown, "reasons": [], "alternatives": []}
+    house.box.desk.grades[1, "q8"] = {**shown, "reasons": [], "alternatives": [], "decided_by": "machine"}
     question = next(q for q in house.box.screen.questions() if q.field == "q8")
     assert [(b.value, b.count, b.right) for b in question.bars] == [
         ("A", 0, False),
@@ -159,7 +159,15 @@ async def test_bars_show_each_option_and_whether_it_is_right(house: House) -> No
 
 async def test_a_seat_tells_its_pen_why_it_is_not_linked_and_how_far_the_answers_are(house: House) -> None:
     await begun(house)
-    shown = {"value": "7", "points": 1.0, "max_points": 1.0, "confidence": 0.9, "reasons": ["r"], "alternatives": []}
+    shown = {
+        "value": "7",
+        "points": 1.0,
+        "max_points": 1.0,
+        "confidence": 0.9,
+        "reasons": ["r"],
+        "alternatives": [],
+        "decided_by": "machine",
+    }
     house.box.desk.grades[1, "q1"] = {"state": "answered", **shown}
     house.box.desk.grades[1, "q2"] = {"state": "unsure", **shown}
     told(house, closed=[piece(mac(1), PAGE1, Q1, now_ms())])
@@ -173,7 +181,15 @@ async def test_a_seat_tells_its_pen_why_it_is_not_linked_and_how_far_the_answers
 
 async def test_a_pupil_s_answers_are_all_there_those_without_a_grade_too(house: House) -> None:
     await begun(house)
-    shown = {"value": "7", "points": 1.0, "max_points": 1.0, "confidence": 0.9, "reasons": ["r"], "alternatives": []}
+    shown = {
+        "value": "7",
+        "points": 1.0,
+        "max_points": 1.0,
+        "confidence": 0.9,
+        "reasons": ["r"],
+        "alternatives": [],
+        "decided_by": "machine",
+    }
     house.box.desk.grades[1, "q1"] = {"state": "answered", **shown}
     pupil = house.box.screen.pupil(1)
     assert pupil is not None

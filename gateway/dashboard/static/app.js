@@ -1,6 +1,7 @@
 // Puts the views together: which one is shown, in which language, and what the box says of itself.
 
 import { Answers } from "./answers.js";
+import { Check } from "./check.js";
 import { el, setText } from "./dom.js";
 import { Ink } from "./ink.js";
 import { Link } from "./link.js";
@@ -20,7 +21,8 @@ const wall = new Wall(find("#wall"), ink);
 const answers = new Answers(find("#answers"));
 const pens = new Pens(find("#pens"));
 const pupil = new Pupil(find("#pupil"), ink);
-const views = { wall, answers, pens };
+const check = new Check(find("#check"));
+const views = { wall, answers, pens, check };
 
 function help(name) {
   const node = views[name].help;
@@ -53,6 +55,7 @@ function route() {
   }
   if (name === "pupil") pupil.open(seat);
   else pupil.close();
+  if (name === "check") check.open();
   window.scrollTo(0, 0);
   draw();
   wall.lay();
@@ -85,7 +88,11 @@ function drawBox(box) {
   const changed = list.textContent !== lines.map((line) => line.textContent).join("");
   if (changed) list.replaceChildren(...lines);
   if (list.hidden !== (lines.length === 0)) list.hidden = lines.length === 0;
+  const link = find("nav a[href='#check']");
+  link.hidden = box.unsure === 0 && where().name !== "check";
+  setText(find("#unsure"), box.unsure ? String(box.unsure) : "");
   wall.onLesson(box);
+  check.onBox(box);
   drawUplink(box);
 }
 
@@ -137,6 +144,7 @@ function repaint() {
   wall.paint();
   pens.repaint();
   pupil.paint();
+  check.paint();
   draw();
   if (link) onLive(link.live, link.boxMs);
   wall.lay();
@@ -146,11 +154,13 @@ function repaint() {
 find("#language").addEventListener("click", async () => {
   await load(other());
   repaint();
+  if (where().name === "check") check.card.focus({ preventScroll: true });
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   wall.recolor();
   wall.redraw();
   pupil.redraw();
+  check.redraw();
 });
 window.addEventListener("hashchange", route);
 window.addEventListener("resize", () => wall.lay());

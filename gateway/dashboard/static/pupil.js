@@ -28,6 +28,27 @@ function timeline(strokes) {
   return moments;
 }
 
+const seconds = (ms) => (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
+
+/** How the pupil worked on it, each figure with its error; with ink missing, as what it is at least and at most. */
+function evidence(its) {
+  const least = its.complete ? "" : "_least";
+  const facts = [];
+  if (its.first_touch_least_ms < its.first_touch_ms) {
+    facts.push(t("evidence.first_touch_span", { from: clock(its.first_touch_least_ms), to: clock(its.first_touch_ms) }));
+  } else {
+    facts.push(t("evidence.first_touch", { time: clock(its.first_touch_ms), n: its.order }));
+  }
+  if (its.on_question_most_ms > its.on_question_ms) {
+    facts.push(t("evidence.time_span", { from: seconds(its.on_question_ms), to: seconds(its.on_question_most_ms) }));
+  } else {
+    facts.push(t("evidence.time", { n: seconds(its.on_question_ms), error: seconds(its.on_question_error_ms) }));
+  }
+  if (its.pauses) facts.push(t(`evidence.pauses${least}`, { n: its.pauses, longest: seconds(its.longest_pause_ms) }));
+  if (its.revisits) facts.push(t(`evidence.revisits${least}`, { n: its.revisits }));
+  return facts;
+}
+
 export class Pupil {
   constructor(node, ink) {
     this.node = node;
@@ -258,8 +279,11 @@ export class Pupil {
       const values = new Intl.ListFormat(language, { type: "disjunction" }).format(field.alternatives.slice(0, 2).map(([value]) => value));
       facts.push(t("pupil.or", { values }));
     }
+    const worked = field.evidence ? evidence(field.evidence) : [];
     const state = t(early ? "state.nothing_yet" : `state.${field.state}`);
-    const judged = !RIGHT.has(field.state) || field.points === null ? "" : t(full ? "answers.right" : "answers.wrong");
+    const partly = field.points > 0 && !full;
+    const verdict = full ? t("answers.right") : partly ? t("answers.partly") : t("answers.wrong");
+    const judged = !RIGHT.has(field.state) || field.points === null ? "" : verdict;
     const why = field.reasons
       .filter((code) => !(early && code === "nothing_yet"))
       .map((code) => (has(`reason.${code}`) ? t(`reason.${code}`) : t("reason.other", { code })));
@@ -276,6 +300,7 @@ export class Pupil {
         judged ? t("pupil.state_right", { state, judged }) : state,
       ),
       facts.length ? el("span", { class: "facts" }, facts.join(" · ")) : null,
+      worked.length ? el("span", { class: "facts" }, worked.join(" · ")) : null,
       why.length ? el("span", { class: "facts" }, why.join(" ")) : null,
     );
   }

@@ -122,7 +122,8 @@ export class Wall {
     this.counts = el("p", { id: "counts", role: "status" });
     this.choose = el("select", { id: "show", onchange: () => this.show(this.choose.value) });
     this.chooseLabel = el("label", { for: "show" });
-    this.bar = el("div", { class: "bar" }, this.counts, el("span", { class: "chooser" }, this.chooseLabel, this.choose));
+    this.check = el("a", { class: "button", href: "#check", hidden: true });
+    this.bar = el("div", { class: "bar" }, this.counts, this.check, el("span", { class: "chooser" }, this.chooseLabel, this.choose));
     this.help = el("div", { class: "help" });
     this.empty = el("div", { class: "empty", hidden: true });
     this.grid = el("div", { class: "grid", role: "group" });
@@ -168,6 +169,8 @@ export class Wall {
   }
 
   onLesson(box) {
+    this.check.hidden = box.unsure === 0;
+    setText(this.check, t("wall.check", { n: box.unsure }));
     const none = box.class_size === 0 ? "class" : box.lesson ? null : "lesson";
     this.empty.hidden = none === null;
     this.grid.hidden = none !== null;

@@ -37,6 +37,12 @@ def test_the_figures_count_every_answer_of_a_writer_whom_the_model_does_not_know
 
 
 @pytest.mark.slow
+def test_at_a_larger_share_refused_never_more_of_what_is_kept_is_wrong(ink_dir: Path) -> None:
+    for points in run(ink_dir).curves.values():
+        assert [point.wrong for point in points] == sorted((point.wrong for point in points), reverse=True)
+
+
+@pytest.mark.slow
 def test_a_writer_whom_the_model_knows_is_left_out_with_all_who_share_his_ink(ink_dir: Path) -> None:
     """Names come hashed in the model; a name whose hash it lists is made here by search."""
     known = next(name for name in (f"pd{k:02}" for k in range(1, 31)) if writer_hash(name) in _seen())

@@ -44,7 +44,26 @@ def test_what_is_expected_brings_a_verdict_and_changes_nothing_else() -> None:
     assert wrong["verdict"] != "right"
 
 
-@pytest.mark.parametrize("kind", ["word", "expression", "hanzi", "pinyin"])
+def _scribbled_out() -> list[list[list[float]]]:
+    return [_ink(_SEVEN), _ink([(-1 + k, 9.5 if k % 2 else -0.5) for k in range(9)], start_ms=5000)]
+
+
+def test_what_was_taken_back_is_told_stroke_by_stroke_and_can_be_undone() -> None:
+    _, (plain, out, undone) = _said(_job(), _job(strokes=_scribbled_out()), _job(strokes=_scribbled_out(), keep=[0]))
+    assert "roles" not in plain
+    assert (out["value"], out["accepted"], out["withdrawn"]) == (None, False, [0, 1])
+    assert out["roles"] == [["withdrawn", "scribbled_out", [1]], ["withdrawn", "scribble", []]]
+    assert (undone["value"], undone["withdrawn"]) == ("7", [])
+    assert undone["roles"] == [["answer", "kept", []], ["note", "undone", []]]
+
+
+def test_what_stands_in_the_redo_box_is_told() -> None:
+    _, (said,) = _said(_job(redo_box=[-2, -2, 10, 12], box=[30, 0, 50, 10]))
+    assert said["value"] == "7"
+    assert [role for role, _, _ in said["roles"]] == ["redo"]
+
+
+@pytest.mark.parametrize("kind", ["word", "expression", "pinyin"])
 def test_a_kind_that_is_not_read_yet_is_answered_and_not_accepted(kind: str) -> None:
     result, (said,) = _said(_job(kind=kind))
     assert result.return_value == 0
@@ -82,6 +101,10 @@ def test_a_bad_request_with_an_id_gets_an_answer_so_that_nobody_waits_for_it() -
         {"choices": "AB"},
         {"expected": 7},
         {"max_digits": 0},
+        {"redo_box": [5, 0, 1, 9]},
+        {"keep": [1]},
+        {"keep": [True]},
+        {"keep": 0},
     ],
 )
 def test_what_is_no_request_is_refused(changed: dict[str, object]) -> None:

@@ -31,6 +31,7 @@ from gateway.dashboard.source import (
     StrokeView,
 )
 from gateway.dashboard.views import question
+from tests.gateway.dashboard.fake_check import FakeCheck, group
 
 PIN = "246810"
 SEATS = 48
@@ -292,6 +293,7 @@ class Class:
     source: FakeSource
     feed: Feed
     access: Access
+    check: FakeCheck
     serving: Serving
     beating: "asyncio.Task[None]"
 
@@ -311,7 +313,8 @@ async def hold_class(port: int = 0, *, seats: int = SEATS, lesson: bool = True) 
     source = FakeSource(clock.now_ms(), seats=seats, lesson=lesson)
     feed = Feed(clock.now_ms)
     access = Access(PIN, ("127.0.0.1", "localhost"))
-    serving = await serve(build_app(source, feed, access), "127.0.0.1", port)
+    check = FakeCheck(group("q1", "7", 1, 2, 3), group("q1", "9", 4))
+    serving = await serve(build_app(source, feed, access, check), "127.0.0.1", port)
 
     async def beat() -> None:
         while True:
@@ -319,7 +322,7 @@ async def hold_class(port: int = 0, *, seats: int = SEATS, lesson: bool = True) 
             feed.publish(source.seq, batch)
             await asyncio.sleep(1 / 30)
 
-    return Class(source, feed, access, serving, asyncio.create_task(beat()))
+    return Class(source, feed, access, check, serving, asyncio.create_task(beat()))
 
 
 async def _by_hand(port: int) -> None:

@@ -70,14 +70,15 @@ def walk(url: str, pin: str, out_dir: Path, *, axe: str | None = None) -> Seen:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
         for language in LANGUAGES:
             for width, height in WINDOWS:
-                with _watched(browser, url, seen, language, (width, height)) as page:
+                with watched(browser, url, seen, language, (width, height)) as page:
                     _look(page, url, pin, out_dir / f"{language}-{width}", seen, axe)
         browser.close()
     return seen
 
 
 @contextmanager
-def _watched(browser: Browser, url: str, seen: Seen, language: str, size: tuple[int, int]) -> Iterator[Page]:
+def watched(browser: Browser, url: str, seen: Seen, language: str, size: tuple[int, int]) -> Iterator[Page]:
+    """A page in a language and a window, whose errors and foreign requests are noted."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale=language, bypass_csp=False)
     page = context.new_page()
     page.set_default_timeout(15_000)
@@ -98,7 +99,7 @@ def _watched(browser: Browser, url: str, seen: Seen, language: str, size: tuple[
 def _look(page: Page, url: str, pin: str, name: Path, seen: Seen, axe: str | None) -> None:
     def picture(what: str) -> None:
         page.screenshot(path=f"{name}-{what}.png")
-        _check(page, f"{name.name}-{what}", seen, axe)
+        check(page, f"{name.name}-{what}", seen, axe)
 
     page.goto(url)
     page.wait_for_selector("button.main:not(:empty)")
@@ -150,10 +151,11 @@ def _replay(page: Page, seen: Seen) -> None:
     seen.replay_moved |= float(page.input_value("#moment")) != value
 
 
-def _check(page: Page, name: str, seen: Seen, axe: str | None) -> None:
+def check(page: Page, name: str, seen: Seen, axe: str | None) -> None:
+    """Look for bare codes, a page wider than its window, and what axe finds."""
     bare = page.evaluate(
         """() => document.body.innerText.match(
-          /\\b(?:pen|radio|tile|state|reason|word|counts|answers|pupil)\\.[a-z_]+/g) ?? []"""
+          /\\b(?:pen|radio|tile|state|reason|word|counts|answers|pupil|check|review)\\.[a-z_]+/g) ?? []"""
     )
     seen.faults += [f"{name}: a bare code {code}" for code in bare]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
