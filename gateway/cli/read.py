@@ -34,6 +34,7 @@ def read(folder: Path | None) -> int:
     # OpenCV takes a while to load, and `inkgate --help` has no use for it.
     from recognition.readers.hanzi import open_hanzi  # noqa: PLC0415  see above
     from recognition.readers.network import CharacterNetwork  # noqa: PLC0415  see above
+    from recognition.readers.plugins import installed  # noqa: PLC0415  see above
     from recognition.readers.reader import Reader  # noqa: PLC0415  see above
 
     try:
@@ -43,7 +44,7 @@ def read(folder: Path | None) -> int:
         raise Missing(
             f"{error}. Install inkgate again, or make the model with `python -m recognition.training`."
         ) from None
-    reader, failed = Reader(model, model.thresholds, hanzi=hanzi), False
+    reader, failed = Reader(model, model.thresholds, hanzi=hanzi, others=installed()), False
     for number, line in enumerate(sys.stdin.buffer, start=1):
         if not line.strip():
             continue

@@ -1,5 +1,6 @@
 """The reader: a request in, a reading out, whatever the kind of answer."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from recognition.readers.hanzi import HanziReader
 from recognition.readers.marks import read_marks, read_sign
 from recognition.readers.numbers import DIGITS, read_characters
+from recognition.readers.plugins import KindReader, read_by, versions
 from recognition.readers.reading import CharacterModel, Reading, ReadRequest, Thresholds
 from recognition.shapes import shape_of
 from recognition.sheets import Box, Choice, KeyOptions, Verdict, compare
@@ -23,9 +25,15 @@ class Reader:
     """Reads answers with a character model; thresholds come with the model."""
 
     def __init__(
-        self, model: CharacterModel, thresholds: Thresholds | None = None, *, hanzi: HanziReader | None = None
+        self,
+        model: CharacterModel,
+        thresholds: Thresholds | None = None,
+        *,
+        hanzi: HanziReader | None = None,
+        others: Mapping[str, KindReader] | None = None,
     ) -> None:
-        self._model = model
+        """`others` are readers of a kind that others brought, see `plugins`."""
+        self._model, self._others = model, dict(others or {})
         self._thresholds = thresholds or Thresholds()
         self._hanzi = hanzi
 
@@ -33,7 +41,7 @@ class Reader:
     def version(self) -> str:
         """What a grade names as its reader: rules and model."""
         models = [self._model.version] if self._hanzi is None else [self._hanzi.version, self._model.version]
-        return "+".join([RULES, *models])
+        return "+".join([RULES, *versions(self._others), *models])
 
     def read(self, request: ReadRequest, *, options: KeyOptions | None = None) -> Reading:
         """Read one field's ink. `options` are the key's, for the verdict against `request.expected` only."""
@@ -45,6 +53,10 @@ class Reader:
     def _value(self, request: ReadRequest) -> Reading:
         if not any(len(stroke.points) for stroke in request.strokes):
             return Reading(value=None, confidence=1.0, accepted=True, reasons=("blank",))
+        other = self._others.get(request.kind)
+        return self._own(request) if other is None else read_by(other, request)
+
+    def _own(self, request: ReadRequest) -> Reading:
         match request.kind:
             case "digit" | "number" | "letter":
                 letters = "".join(choice.value for choice in request.choices) or LETTERS
