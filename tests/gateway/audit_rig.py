@@ -16,6 +16,7 @@ from gateway.settings import BoxSettings, ReadingSettings, Settings
 from gateway.store import Store
 from gateway.strokes import Piece, Row
 from recognition.pages import UNIT_MM
+from recognition.readers.hanzi import open_hanzi
 from recognition.readers.network import CharacterNetwork
 from recognition.readers.reader import Reader
 from recognition.training.inkset import Sample, load
@@ -32,8 +33,9 @@ class RealReader(DeskReader):
 
     def __init__(self, on_answer: Any, box: Path, source: Path) -> None:  # noqa: ANN401  as `DeskReader`
         super().__init__(on_answer)
-        network = CharacterNetwork(audit_models.keep(box, source))
-        self.reader = Reader(network, network.thresholds)
+        folder = audit_models.keep(box, source)
+        network = CharacterNetwork(folder)
+        self.reader = Reader(network, network.thresholds, hanzi=open_hanzi(folder))
         self.version = self.reader.version
 
     def answer(self) -> int:
