@@ -106,9 +106,9 @@ class Rig:
         return found
 
 
-async def until(done: Callable[[], bool], *, pause_s: float = 0.0) -> None:
-    """Let other tasks work until it is so; fails after half a minute."""
-    async with asyncio.timeout(30):
+async def until(done: Callable[[], bool], *, pause_s: float = 0.0, limit_s: float = 30.0) -> None:
+    """Let other tasks work until it is so; fails after half a minute, or the limit."""
+    async with asyncio.timeout(limit_s):
         while not done():  # noqa: ASYNC110  what is waited for has no event: a table, a log, a process
             await asyncio.sleep(pause_s)
 
