@@ -1,16 +1,12 @@
 """`inkgate key`: what it prints, in words and as one document, against a running gateway."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlite_utils import Database
 
 from gateway import control, results
-from gateway.cli import program
 from gateway.clock import now_ms
 from gateway.reading import Answer
 from recognition.grading import by_teacher, grade
@@ -18,6 +14,7 @@ from recognition.readers.reading import Reading
 from recognition.sheets import load
 from tests.gateway.box_rig import House
 from tests.gateway.rig import DEMO
+from tests.gateway.shell import Shell
 
 
 @pytest.fixture
@@ -30,29 +27,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await house.close()
 
 
-class Shell:
-    """Runs `inkgate key` beside the gateway's loop."""
-
-    def __init__(self, house: House, capsys: pytest.CaptureFixture[str], language: str = "en") -> None:
-        self._at = ("--set", f"box.folder={house.settings.box.folder}", "--set", f"box.language={language}")
-        self._capsys = capsys
-
-    async def call(self, *words: str) -> tuple[int, str, str]:
-        code = await asyncio.to_thread(program, [*self._at, "key", *words])
-        said = self._capsys.readouterr()
-        return code, said.out, said.err
-
-    async def document(self, schema: str, *words: str) -> dict[str, Any]:
-        code, out, err = await self.call(*words, "--json")
-        assert (code, err) == (0, "")
-        found: dict[str, Any] = json.loads(out)
-        assert found["schema"] == schema
-        return found
-
-
 @pytest.fixture
 def shell(house: House, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(house, capsys)
+    return Shell(house, capsys, words=["key"])
 
 
 async def answered(house: House, *values: str) -> str:
@@ -114,7 +91,7 @@ async def test_a_key_is_shown_changed_and_brought_back(house: House, shell: Shel
 async def test_a_change_names_in_words_who_is_affected_and_never_a_name(
     house: House, capsys: pytest.CaptureFixture[str], language: str, told: list[str]
 ) -> None:
-    shell = Shell(house, capsys, language)
+    shell = Shell(house, capsys, words=["key"], language=language)
     await answered(house, "37", "38", "39")
     assert "q4" in (await shell.call("show", "q4"))[1]
     code, out, err = await shell.call("set", "q4", "37", "38", "--option", "tolerance=0.5")

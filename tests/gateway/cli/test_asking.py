@@ -1,17 +1,14 @@
 """Commands against a running gateway: what they print, in words and as one document."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway import control
-from gateway.cli import program
 from tests.gateway.box_rig import House
 from tests.gateway.rig import mac
+from tests.gateway.shell import Shell
 
 
 @pytest.fixture
@@ -22,26 +19,6 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     yield house
     server.close()
     await house.close()
-
-
-class Shell:
-    """Runs commands beside the gateway's loop."""
-
-    def __init__(self, house: House, capsys: pytest.CaptureFixture[str]) -> None:
-        self._at = ("--set", f"box.folder={house.settings.box.folder}", "--set", "box.language=en")
-        self._capsys = capsys
-
-    async def call(self, *words: str) -> tuple[int, str, str]:
-        code = await asyncio.to_thread(program, [*self._at, *words])
-        said = self._capsys.readouterr()
-        return code, said.out, said.err
-
-    async def document(self, schema: str, *words: str) -> dict[str, Any]:
-        code, out, err = await self.call(*words, "--json")
-        assert (code, err) == (0, "")
-        found: dict[str, Any] = json.loads(out)
-        assert found["schema"] == schema
-        return found
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from gateway.clock import now_ms
 from gateway.reading import Answer
 from gateway.settings import ReviewSettings
 from tests.gateway.box_rig import House
-from tests.gateway.cli.test_asking import Shell
 from tests.gateway.rig import DEMO, PAGE1, Q1, Q2, mac
+from tests.gateway.shell import Shell
 
 pytestmark = pytest.mark.slow
 
