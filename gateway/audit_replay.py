@@ -26,7 +26,7 @@ from gateway.reading import FAILED, NO_VERSION, SHARED, Answer, command_of, read
 from gateway.results import RAISED
 from gateway.settings import Settings
 from gateway.store import looking
-from recognition.grading import MACHINE, PAGE_UNTOUCHED, grade
+from recognition.grading import MACHINE, PAGE_UNTOUCHED, grade, key_parts
 from recognition.ink import unpack
 from recognition.pages import PageAddress
 from recognition.sheets import Field, Sheet, load
@@ -178,7 +178,7 @@ def _field(connection: sqlite3.Connection, sheet: Sheet, row: dict[str, Any]) ->
         versions = keys.history(connection, sheet, row["field"]).versions
     except KeyError:
         raise _hurt(row, f"field {row['field']}", f"sheet {sheet.id} revision {sheet.revision} has none") from None
-    named = "/".join(row["key"].split("/")[:2])
+    named, _ = key_parts(row["key"])
     found = [version.field for version in versions if version.field.key == named]
     if not found:
         have = ", ".join(version.field.key for version in versions if version.field.key) or "none"
@@ -248,7 +248,7 @@ def _made(case: _Case, answer: Answer | None, models: str) -> Replayed:
         has_ink=bool(case.ink.strokes),
         fits="page_does_not_fit" not in why,
         coverage=row["coverage"],
-        variant="/".join(row["key"].split("/")[2:]),
+        variant=key_parts(row["key"])[1],
         page_untouched=PAGE_UNTOUCHED in why,
     )
     now = {name: getattr(made, name) for name in _MADE if name not in ("ink", "why")}

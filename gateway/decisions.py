@@ -19,7 +19,7 @@ from gateway import keys, labels, results
 from gateway.errors import GatewayError
 from gateway.results import Context, Graded
 from gateway.words import say
-from recognition.grading import MACHINE, Grade, by_teacher
+from recognition.grading import MACHINE, Grade, by_teacher, key_parts
 from recognition.scoring import DOUBTS, score
 from recognition.sheets import Field
 from sync.messages import result_id
@@ -266,7 +266,7 @@ def _points(field: Field, before: Grade, said: Said, value: str | None) -> float
         return said.points
     if said.verdict is not None:
         return before.max_points if said.verdict == "right" else 0.0
-    found = score(field, value or "", variant=_variant(before)).points
+    found = score(field, value or "", variant=key_parts(before.key)[1]).points
     if found is None:
         raise NotDecided("review.needs_verdict", value=value or "")
     return found
@@ -276,13 +276,8 @@ def _may_stand(field: Field, before: Grade, points: float) -> bool:
     """Whether the value that the reader would say goes with the points that a person gave."""
     if before.value is None:
         return True
-    found = score(field, before.value, variant=_variant(before)).points
+    found = score(field, before.value, variant=key_parts(before.key)[1]).points
     return found is None or found == points
-
-
-def _variant(before: Grade) -> str:
-    """The variant of the sheet, which the key's name in the grade tells: `q1/v2/B`."""
-    return "/".join(before.key.split("/")[2:])
 
 
 def _newest(db: Database, context: Context, field: str, pupil: str) -> _Row | None:

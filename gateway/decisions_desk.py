@@ -26,6 +26,7 @@ from gateway.results import Context
 from gateway.screen import printed
 from gateway.store import Store
 from gateway.work import Work
+from recognition.grading import key_parts
 from recognition.ink import Stroke
 from recognition.likeness import Doubtful, clusters
 from recognition.scoring import score
@@ -380,7 +381,7 @@ def _guesses(field: Field, members: Sequence[_Open]) -> list[Guess]:
         for value, confidence in one.about.alternatives:
             named[value] = max(named.get(value, 0.0), confidence)
     likely = sorted(named, key=lambda value: -named[value])[:_GUESSES]
-    variant = "/".join(members[0].key.split("/")[2:])
+    variant = key_parts(members[0].key)[1]
     return [Guess(value, score(field, value, variant=variant).points) for value in likely]
 
 

@@ -184,7 +184,7 @@ def regrade(made: Grade, field: Field) -> Grade:
     """
     if made.decided_by != MACHINE:
         return made
-    variant = made.key.removeprefix(f"{field.id}/v").partition("/")[2]
+    variant = key_parts(made.key)[1]
     is_read = made.state == "answered" or not DOUBTS.isdisjoint(made.reasons)
     reasons = tuple(reason for reason in made.reasons if reason not in DOUBTS)
     bare = replace(made, key=_key_name(field, variant), max_points=field.points, reasons=reasons)
@@ -256,3 +256,9 @@ def _by_key(said: Grade, field: Field, value: str, variant: str) -> Grade:
 
 def _key_name(field: Field, variant: str) -> str:
     return f"{field.key}/{variant}" if field.key and variant else field.key
+
+
+def key_parts(key: str) -> tuple[str, str]:
+    """A key as a grade names it -> the key of the field with its version, and the variant or "": `q1/v2`, `B`."""
+    *version, variant = (*key.split("/", 2), "", "")[:3]
+    return "/".join(filter(None, version)), variant

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recognition.grading import DECIDED, Grade, by_steps, by_teacher, grade, regrade
+from recognition.grading import DECIDED, Grade, by_steps, by_teacher, grade, key_parts, regrade
 from recognition.readers.reading import Reading
 from recognition.scoring import DOUBTS, score
 from recognition.sheets import Alternate, Choice, Field, KeyOptions, Step, from_table, load
@@ -265,3 +265,11 @@ page = 1
     assert (other["points"], other["key"]) == (1.5, "q2/v1")
     assert [(s["id"], s["points"], s["keys"]) for s in other["steps"]] == [("way", 1.0, []), ("result", 0.5, ["5"])]
     assert other["steps"][0]["label"]["zh-CN"] == "过程"
+
+
+@pytest.mark.parametrize(
+    ("key", "parts"),
+    [("q1/v2/B", ("q1/v2", "B")), ("q1/v2", ("q1/v2", "")), ("", ("", "")), ("q1/v2/B/2", ("q1/v2", "B/2"))],
+)
+def test_the_key_that_a_grade_names_tells_its_version_and_its_variant(key: str, parts: tuple[str, str]) -> None:
+    assert key_parts(key) == parts
